@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tasks.views import act, board, edit, gates, plan, project, resources, sessions, settings, specialists, task
+from tasks.views import act, board, edit, gates, order, plan, project, resources, sessions, settings, specialists, task
 
 urlpatterns = [
     path("", project.projects, name="projects"),
@@ -27,6 +27,7 @@ urlpatterns = [
     path("sessions/<str:public_id>/end/", sessions.end, name="session-end"),
     path("tasks/<str:public_id>/", task.task, name="task"),
     path("tasks/<str:public_id>/edit/", edit.edit, name="task-edit"),
+    path("tasks/<str:public_id>/order/", order.change, name="task-order"),
     path("tasks/<str:public_id>/act/", act.menu, name="act"),
     path("tasks/<str:public_id>/act/<str:verb>/", act.do, name="act-verb"),
     path("tasks/<str:public_id>/waive/", gates.waive, name="waive"),

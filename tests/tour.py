@@ -90,7 +90,7 @@ class World:
             "specialist-reset": (*slug, "tester"), "specialist-new": slug,
             "task": plan, "graph": plan, "timeline": plan, "synthesis": plan,
             "synthesis-markdown": plan, "task-zip": plan, "files-zip": slug, "folder": (*slug, "src"),
-            "act": task, "act-verb": (*task, Verb.CANCEL), "task-edit": task, "task-complete": task, "review": task,
+            "act": task, "act-verb": (*task, Verb.CANCEL), "task-edit": task, "task-order": task, "task-complete": task, "review": task,
             "artifact": artifact, "artifact-diff": artifact, "artifact-raw": artifact, "artifact-image": artifact,
             "artifact-part": artifact, "session-end": (self.session.public_id,),
             "session": (self.session.public_id,),

@@ -35,7 +35,7 @@ SEEN_BY: dict[str, tuple[str, ...]] = {
     ),
     **dict.fromkeys(
         (
-            "act-verb", "task-edit", "task-complete", "worktrees", "run-start", "run-act", "run-merge",
+            "act-verb", "task-edit", "task-order", "task-complete", "worktrees", "run-start", "run-act", "run-merge",
             "template-apply", "context-new", "context-edit", "context-merge", "lesson",
         ),
         WORKERS,
