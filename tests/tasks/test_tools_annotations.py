@@ -36,6 +36,11 @@ def test_a_tool_that_calls_itself_read_only_changes_nothing(ada: Assistant) -> N
         "list_artifacts": [{}, {"task_id": ids["plan"], "path": "src"}],
         "health_check": [{}, {"detail": True}],
         "shutdown_prepare": [{}],
+        "specialist_intelligence": [
+            {"action": "suggest_assignment", "task_id": ids["B"]},
+            {"action": "next_task"},
+            {"action": "get_workload"},
+        ],
     }
     read_only = [tool.name.removeprefix("orchestrator_") for tool in registry.tools(["all"]) if tool.read_only]
     assert sorted(read_only) == sorted(arguments)

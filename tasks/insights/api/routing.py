@@ -83,7 +83,7 @@ class NextTaskAnswer(serializers.Serializer[Any]):
     results = CandidateShape(many=True)
 
 
-class SuccessShape(serializers.Serializer[Any]):
+class RateShape(serializers.Serializer[Any]):
     """Of `n` finished tasks: the rate drawn towards its mean, and the interval of the rate. Null where too few."""
 
     dimension = serializers.CharField()
@@ -109,7 +109,7 @@ class SuccessAnswer(serializers.Serializer[Any]):
     """How often work succeeds, by name, and how long it takes."""
 
     days = serializers.IntegerField()
-    results = SuccessShape(many=True)
+    results = RateShape(many=True)
     times = TimesShape(allow_null=True)
 
 
