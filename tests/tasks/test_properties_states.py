@@ -18,7 +18,7 @@ from tasks import roles
 from tasks.choices import CLAIMABLE, FINISHED, Priority, Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Event, Task
-from tasks.services import leases, review, sessions, steer
+from tasks.services import leases, order, review, sessions, steer
 from tasks.services.actions import ACTIONS
 from tasks.services.claim import claim, claim_next
 from tasks.services.complete import complete
@@ -237,9 +237,22 @@ class Board:
             past = timezone.now() - timedelta(seconds=1)
             Task.objects.filter(pk=held[where % len(held)]).update(lease_expires_at=past)
 
+    def defer(self, who: str, where: int, luck: int) -> None:
+        task, until = self.pick(where, Verb.CLAIM), timezone.now() + timedelta(hours=luck % 3)
+        self.attempt(
+            lambda: order.defer(task=task, actor=self.actors[who], until=until if luck % 4 else None),
+            must_fail=luck % 4 != 0 and luck % 3 == 0,
+        )
+
+    def come_due(self, who: str, where: int, luck: int) -> None:
+        """Let time pass for what was deferred; it is ready once someone looks."""
+        past = timezone.now() - timedelta(seconds=1)
+        Task.objects.filter(not_before__isnull=False).update(not_before=past)
+
     def sweep(self, who: str, where: int, luck: int) -> None:
         leases.free_run_out(project=self.project)
         assert not Task.objects.lease_over(timezone.now()).exists()
+        assert not Task.objects.filter(not_before__lte=timezone.now()).exists()
 
     # What holds after every step
 
@@ -257,7 +270,7 @@ class Board:
             self.check_that_they_agree(tasks[pk], below)
         for task in tasks.values():
             claimable = task.is_leaf and task.status in CLAIMABLE
-            assert task.is_ready == (claimable and not open_needs(task)), task
+            assert task.is_ready == (claimable and not open_needs(task) and task.not_before is None), task
 
     def follow(self, event: Event) -> None:
         """Check one change of a status against the table and against what the events before it said."""
@@ -313,7 +326,7 @@ def leaves_below(tasks: dict[int, Task]) -> dict[int, set[str]]:
 WORK = (Board.claim, *(Board.claim_next,) * 3, *(Board.complete,) * 4)
 STEERING = (Board.block, Board.unblock, Board.fail, Board.retry, Board.release, Board.approve, Board.request_revision)
 OTHERS = (Board.cancel, Board.reopen, *(Board.edit,) * 2, Board.plan_below, *(Board.plan_again,) * 2)
-PASSING = (Board.end_session, Board.run_out, Board.sweep)
+PASSING = (Board.end_session, Board.run_out, Board.defer, Board.come_due, Board.sweep)
 STEPS = (*WORK * 3, *STEERING * 2, *OTHERS, *PASSING)
 
 
