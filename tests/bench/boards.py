@@ -12,12 +12,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from tasks.choices import Status
+from tasks.graph.chains import reaches
 from tasks.models import Dependency, Project, Session, Task
 from tasks.services.readiness import refresh_by_keys
 
 PLAN_SIZE = 8
 _CHUNK_OF_PLANS = 500
 _NEEDS: tuple[tuple[int, ...], ...] = ((), (0,), (0,), (1, 2), (3,), (3,), (4, 5), (6,))
+_WAITING = {need: [task for task, needs in enumerate(_NEEDS) if need in needs] for need in range(PLAN_SIZE)}
+_REACHES = reaches(range(PLAN_SIZE), {}, _WAITING)
 _STEPS = (
     ("researcher", "Find out how {what} behaves today and who depends on it"),
     ("architect", "Design the change to {what}"),
@@ -139,6 +142,8 @@ class _Maker:
             description=f"{title.format(what=subject)}. Say what you found and what is left open.",
             specialist=specialist,
             status=status,
+            chain=_REACHES[place].chain,
+            unblocks=_REACHES[place].unblocks,
             **self._times(number, status),
             **self._required_by(status),
         )

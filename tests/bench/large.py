@@ -1,17 +1,14 @@
-"""Reads that must not grow with the board: status, the welcome, and the next ready task."""
+"""Reads that must not grow with the board: status and the welcome."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tasks.identity.actor import Actor
-from tasks.models import Task
-from tasks.services.claim import claim_next
 from tests.bench import entry_points
 from tests.bench.boards import Board
 from tests.bench.context import Bench
 from tests.bench.entry_points import Facts, Timed
-from tests.bench.figures import Figure, milliseconds, times
+from tests.bench.figures import Figure
 
 _STATUS_QUESTIONS: dict[str, Callable[[Board], Facts]] = {
     "whole project": lambda _: {},
@@ -38,25 +35,6 @@ def welcome(bench: Bench) -> Iterator[Figure]:
         with entry_points.both(bench.home, board.folder) as ways:
             what = f"initialize_session on {board.size:,}"
             yield from _asked(bench, what, ways, "initialize_session", {}, goal, 3_000, None)
-
-
-def next_task(bench: Bench) -> Iterator[Figure]:
-    """The claim query alone and the whole claim: on a common board, and where all but the last task has to wait."""
-    for held_back in (False, True):
-        board = bench.board(bench.sizes[1], held_back=held_back)
-        where = f"{board.size:,}, all but the last held back" if held_back else f"{board.size:,}"
-        ready = Task.objects.filter(project=board.project).ready()
-        samples = milliseconds(ready.first, runs=bench.runs(50))
-        yield times(f"next ready task, query, {where}", samples, goal=3)
-        samples = milliseconds(lambda board=board: _claim_and_release(board), runs=bench.runs(50))  # type: ignore[misc]
-        yield times(f"next ready task, claimed and released, {where}", samples)
-
-
-def _claim_and_release(board: Board) -> None:
-    from tasks.services.steer import release
-
-    actor = Actor.system("bench")
-    release(task=claim_next(project=board.project, actor=actor).task, actor=actor)
 
 
 def _asked(
