@@ -40,9 +40,9 @@ def heartbeat() -> str:
 
 @job("free_expired_leases", every=MINUTE)
 def free_expired_leases() -> str:
-    """Free tasks whose holder has gone, also in projects where no task is claimed."""
+    """Free tasks whose holder has gone or whose deferral is over, also in projects where no task is claimed."""
     freed = leases.free_everywhere()
-    return f"Freed {freed} tasks whose lease had expired."
+    return f"Freed {freed} tasks whose lease or deferral was over."
 
 
 @job("delete_old_rows", every=timedelta(hours=1), timeout=timedelta(minutes=2))

@@ -18,8 +18,9 @@ from orchestrator_site.mcp.schema import HIDDEN
 from tasks import serializers
 from tasks.choices import Status
 from tasks.gates.pieces import piece_of
-from tasks.models import Task
+from tasks.models import Session, Task
 from tasks.selectors.find import TaskName
+from tasks.selectors.next_task import LOOKED_AT, first_for
 from tasks.services.attempts import COST_LIMIT, TOKENS_LIMIT, usage_of
 from tasks.services.caller import Caller
 from tasks.services.gates import completing
@@ -119,18 +120,19 @@ def complete_subtask(caller: Caller, given: CompleteSubtask) -> Answer:
             operation="complete_subtask",
             key=given.idempotency_key,
             request={**facts, "sha256": prepared.sha256},
-            produce=lambda: _delivered(deliver(prepared, look), given, prepared.warnings),
+            produce=lambda: _delivered(deliver(prepared, look), given, actor.session, prepared.warnings),
         )
     )
 
 
-def _delivered(done: Delivery, given: CompleteSubtask, warnings: list[str]) -> Answer:
+def _delivered(done: Delivery, given: CompleteSubtask, session: Session | None, warnings: list[str]) -> Answer:
     task, parent = done.completion.task, done.completion.task.parent
     if parent is not None and parent.is_plan:
         plan = parent  # which completing has just read
     else:
         plan = Task.objects.only("public_id", "status", "parent", "root").get(pk=task.plan_id)
-    following = _ready_in_plan.first(plan=task.plan_id) or _ready_in_project.first(project=task.project_id)
+    following = first_for(session, _ready_in_plan(plan=task.plan_id))
+    following = following or first_for(session, _ready_in_project(project=task.project_id))
     return {
         "status": task.status,
         "artifact_info": info_of(done.versions[0]) if done.versions else None,
@@ -151,13 +153,10 @@ def _left_out(given: CompleteSubtask) -> list[str]:
     return ["reason: only for needs_revision and blocked, so not stored"] if is_said else []
 
 
+_NAMED = ("public_id", "title", "specialist", "for_client", "for_model")
 # The plan implies the project; with it, SQLite would scan the queue of the whole project.
-_ready_in_plan = Compiled(
-    lambda plan: Task.objects.ready().filter(root=plan).only("public_id", "title", "specialist")[:1]
-)
-_ready_in_project = Compiled(
-    lambda project: Task.objects.ready().filter(project=project).only("public_id", "title", "specialist")[:1]
-)
+_ready_in_plan = Compiled(lambda plan: Task.objects.ready().filter(root=plan).only(*_NAMED)[:LOOKED_AT])
+_ready_in_project = Compiled(lambda project: Task.objects.ready().filter(project=project).only(*_NAMED)[:LOOKED_AT])
 
 
 def _next_step(task: Task, plan: Task, following: Task | None) -> str:

@@ -18,6 +18,8 @@ from tasks.selectors.overlaps import Overlap, overlaps_of_all, shared
 
 RANK = ("priority", "status", "due_at", "chain", "unblocks")
 """What decides before anything about the session; tasks that are equal in these tie."""
+LOOKED_AT = 5
+"""Ready tasks of which the first is named that is for a session."""
 TIES = 20
 """Ties of the last plan that are looked at."""
 _DAY = timedelta(days=1)
@@ -64,6 +66,11 @@ def meant_for(client: Any, model: Any) -> Q:
 def is_meant_for(task: Task, session: Session) -> bool:
     """Whether no other client or model is wished for."""
     return task.for_client in ("", session.client_name.lower()) and task.for_model in ("", session.model.lower())
+
+
+def first_for(session: Session | None, ready: Iterable[Task]) -> Task | None:
+    """Return the first of some tasks that is for a session; people may do all."""
+    return next((task for task in ready if session is None or is_meant_for(task, session)), None)
 
 
 def ties_of(ready: TaskQuerySet, best: Task, plan: int) -> TaskQuerySet:

@@ -7,6 +7,8 @@ from itertools import count
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from orchestrator_site.kernel.errors import NotReady
@@ -16,6 +18,7 @@ from tasks.identity.actor import Actor
 from tasks.models import NEVER, Event, Project, Task
 from tasks.selectors.next_task import next_tasks
 from tasks.selectors.overlaps import overlaps_of, shared
+from tasks.services import claim as claims
 from tasks.services.actions import seen_as
 from tasks.services.archive_plans import archive_plans
 from tasks.services.claim import claim_next
@@ -222,3 +225,21 @@ def test_nothing_is_next_on_an_empty_board(claude: Actor) -> None:
     assert next_tasks(claude.project, claude.session) == []
     with pytest.raises(NotReady):
         claim_next(project=claude.project, actor=claude)
+
+
+@pytest.mark.parametrize("name", ["_best_of_all", "_best_of", "_best_for_one", "_best_for_one_of", "_ties"])
+def test_the_best_ready_task_is_read_in_the_order_of_an_index(name: str, claude: Actor) -> None:
+    planned(claude, a=())
+    known: dict[str, Any] = {
+        "project": claude.project, "now": timezone.now(), "session": claude.session, "client": "a", "model": "b",
+        "specialist": "tester", "plan": 1, "priority": 1, "status": Status.PENDING, "due_at": NEVER, "chain": 1,
+        "unblocks": 0,
+    }  # fmt: skip
+    query = getattr(claims, name)
+    with CaptureQueriesContext(connection) as queries:
+        query(**{each: known[each] for each in query.names})
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {'QUERY PLAN ' if connection.vendor == 'sqlite' else ''}{queries[-1]['sql']}")
+        plan = " ".join(str(row) for row in cursor.fetchall())
+    assert "task_ready" in plan or "task_plan_ready" in plan
+    assert "TEMP B-TREE" not in plan

@@ -17,6 +17,7 @@ from tasks.services.claim import claim, claim_next
 from tasks.services.complete import complete
 from tasks.services.order import assign, boost, defer
 from tasks.services.steer import cancel, release
+from tests.assistants import Assistant
 from tests.factories import make_plan, make_project, make_session, make_task
 
 pytestmark = pytest.mark.django_db
@@ -211,3 +212,11 @@ def test_an_agent_in_a_run_orders_nothing(project: Project, task: Task) -> None:
         boost(task=task, actor=agent, priority=Priority.HIGH)
     task.refresh_from_db()
     assert task.priority == Priority.NORMAL
+
+
+def test_what_is_recommended_is_for_the_session(ada: Assistant) -> None:
+    tasks = ada.plan("One", "Two", "Three")
+    first = Task.objects.get(public_id=tasks["Two"])
+    assign(task=first, actor=ADA, client="codex")
+    assert ada.complete(tasks["One"])["next_recommended_task"]["task_id"] == tasks["Three"]
+    assert ada.call("get_status")["next_ready"]["task_id"] == tasks["Three"]
