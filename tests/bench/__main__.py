@@ -30,6 +30,7 @@ NAMES = (
     "http",
     "restarts",
     "isolation",
+    "routing",
     "status",
     "welcome",
     "next",
