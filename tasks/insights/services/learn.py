@@ -27,7 +27,8 @@ from tasks.models import Project, Task
 from tasks.project_settings import setting
 from tasks.roles import catalogue
 
-BATCH = 500
+BATCH = 200
+"""Events in one transaction, since on SQLite it blocks all other writers."""
 SOON = 20
 """Events that are learned while an answer is waited for; a longer backlog is left to the job."""
 _CHUNK = 500
@@ -131,8 +132,10 @@ class _Pupil:
             self._count(method, prediction, step.specialist)
 
     def _count(self, method: Method, prediction: Prediction, specialist: str) -> None:
-        empty = Score(project=self.project, method=method, tenth=prediction.tenth)
-        self.scores.setdefault((method, prediction.tenth), empty).add(
+        key = method, prediction.tenth
+        if key not in self.scores:
+            self.scores[key] = Score(project=self.project, method=method, tenth=prediction.tenth)
+        self.scores[key].add(
             is_right=prediction.names(specialist),
             is_second=prediction.names_second(specialist),
             is_unsure=prediction.is_unsure,
