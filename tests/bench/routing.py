@@ -17,7 +17,7 @@ from tasks.insights.models import Score
 from tasks.insights.routing.accuracy import Accuracy
 from tasks.insights.routing.bayes import Counts
 from tasks.insights.routing.predict import predict
-from tasks.insights.routing.words import words_of
+from tasks.insights.routing.rules import signs_of
 from tasks.insights.selectors.accuracy import accuracy_of
 from tasks.insights.selectors.counts import trusts_history
 from tasks.insights.selectors.routing import suggest_specialist
@@ -96,7 +96,7 @@ def _accuracy(name: str, titles: Sequence[Title]) -> Iterator[Figure]:
     for title, description, specialist in titles:
         trusts = trusts_history(scores.values(), counts.n)
         begun = perf_counter()
-        words = words_of(title, description)
+        words = signs_of(title, description)
         found = predict((title, description), words, counts, PACKAGED, trusts_history=trusts, least=LEAST)
         spent.append((perf_counter() - begun) * 1000)
         for method, prediction in found.items():

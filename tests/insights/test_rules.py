@@ -75,6 +75,11 @@ def test_titles_in_other_languages_meet_no_rule(title: str) -> None:
     assert by_rules([], Counts(), PACKAGED).is_unsure(0.6)
 
 
+@pytest.mark.parametrize("title", ["Adding paging", "Added paging", "Creating a page", "Moved it", "Stopping it"])
+def test_other_forms_of_a_verb_are_known(title: str) -> None:
+    assert matching(title, PACKAGED)[0].name == "to build"
+
+
 def test_marks_before_a_title_change_nothing() -> None:
     titles = ("[API] Add paging", "1. Add paging", "- Please add paging", "  ADD PAGING")
     assert {matching(title, PACKAGED)[0].name for title in titles} == {"to build"}

@@ -8,7 +8,7 @@ from typing import Literal
 
 from tasks.insights.routing import bayes
 from tasks.insights.routing.bayes import Counts
-from tasks.insights.routing.rules import Rule
+from tasks.insights.routing.rules import RULE, Rule
 
 ENOUGH = 100
 """Tasks that a project has to have taught before its own history is asked."""
@@ -71,7 +71,7 @@ def by_both(rules: list[Rule], words: Mapping[str, int], counts: Counts, special
     if rule:
         scores[rule.specialist] += RULE_WEIGHT
     choices = choices_by(scores)
-    is_known = any(counts.of.get(word) for word in words)
+    is_known = any(counts.of.get(word) for word in words if not word.startswith(RULE))
     source: Source = "both" if rule and is_known else "rule" if rule else "learned" if is_known else "none"
     first, second = [*(choice.specialist for choice in choices), ""][:2]
     factors = sorted(_factors(first, second, rule, words, counts), key=lambda each: (-abs(each.weight), each.text))
@@ -90,8 +90,10 @@ def _factors(first: str, second: str, rule: Rule | None, words: Mapping[str, int
         known = ((word, counts.of[word].get(first, 0)) for word in words if word in counts.of)
         return [Factor("word", word, float(count)) for word, count in known if count]
     against = counts.weights(second, words)
-    found = [Factor("word", word, weight - against[word]) for word, weight in counts.weights(first, words).items()]
-    found.append(Factor("prior", first, counts.prior(first, 1) - counts.prior(second, 1)))
-    if rule and rule.specialist in (first, second):
-        found.append(Factor("rule", rule.name, RULE_WEIGHT if rule.specialist == first else -RULE_WEIGHT))
-    return found
+    weights = {word: weight - against[word] for word, weight in counts.weights(first, words).items()}
+    ruled = sum(weights.pop(word) for word in list(weights) if word.startswith(RULE))
+    if rule:
+        ruled += RULE_WEIGHT * ((rule.specialist == first) - (rule.specialist == second))
+    found = [Factor("word", word, weight) for word, weight in weights.items()]
+    found += [Factor("rule", rule.name, ruled)] if rule and ruled else []
+    return [*found, Factor("prior", first, counts.prior(first, 1) - counts.prior(second, 1))]

@@ -6,8 +6,10 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from tasks.insights.routing.words import plain
+from tasks.insights.routing.words import plain, words_of
 
+RULE = "="
+"""What marks a rule among words; no word has it."""
 _CHARS = 500
 
 
@@ -24,7 +26,7 @@ class Rule:
 def _first(words: str) -> str:
     """The title begins with one of these, behind a mark such as `[API]`, `1.` or a polite word."""
     marks = r"\[[^\]]*\]\W*|\d+[.)]\s*|(?:please|now|then|also|finally|we (?:need|have) to|need to)\s+"
-    return rf"^\W*(?:{marks})*(?:{words})\b"
+    return rf"^\W*(?:{marks}){{0,3}}(?:{words})\b"
 
 
 def _any(words: str) -> str:
@@ -48,7 +50,8 @@ _PROSE = (
     r"docs?|documentation|read ?me|change ?log|release notes?|guides?|tutorials?|manuals?|handbook|how-?to|faq|wiki|"
     r"runbooks?|docstrings?|code comments?|examples? for (?:users|the docs)|getting started|quick ?start|cheat ?sheet|"
     r"glossary|onboarding (?:notes|material)|walkthrough|upgrade notes|help (?:page|text|article)s?|article|blog ?post|"
-    r"instructions|api reference|cookbook"
+    r"instructions|api reference|cookbook|javadoc|contributing|code of conduct|"
+    r"usage examples?"
 )
 _THING = (
     r"buttons?|pages?|panels?|views?|screens?|dialogs?|forms?|fields?|queues?|lists?|menus?|tabs?|tools?|bars?|widgets?|"
@@ -70,12 +73,15 @@ _TROUBLE = (
     r"bugs?|crash(?:es|ed|ing)?|fail(?:s|ed|ing|ures?)?|broken|breaks|error(?:s|ed)?|exceptions?|regressions?|"
     r"leak(?:s|ing)?|deadlocks?|race conditions?|flaky|hang(?:s|ing)?|freezes?|stuck|segfaults?|stack ?traces?|"
     r"tracebacks?|time ?outs?|timing out|wrong(?:ly)?|incorrect(?:ly)?|corrupt(?:s|ed|ion)?|cannot|can't|unable|"
-    r"(?:does|do|did|is|are|was)(?: not|n't)|no longer|never (?:ends|returns|finishes)|unexpected(?:ly)?|lost|"
-    r"not (?:working|showing|loading|found|updated|saved)|duplicated?|[45]\d\d(?:s| errors?)|slow(?:ness|down)?|"
-    r"missing|oom|root cause|out of memory|panics?|(?:hard|page) fault|race between|data race|off by|outage|incident|"
-    r"flickers?|stutters?|drains?|drops|desync|misses|mis-?match|falls? through|twice|doubled|stops|returns? nothing|"
+    r"(?:does|do|did|is|are|was|has|have|wo|could|would)(?: not|n't)|no longer|never (?:ends|returns|finishes)|"
+    r"unexpected(?:ly)?|lost|not (?:working|showing|loading|found|updated|saved)|duplicated?|"
+    r"[45]\d\d(?:s| errors?)|slow(?:ness|down)?|missing|oom|root cause|out of memory|panics?|(?:hard|page) fault|"
+    r"race between|data race|off by|outage|incident|flickers?|stutters?|drains?|drops|desync|misses|mis-?match|"
+    r"falls? through|twice|doubled|stops|returns? nothing|"
     r"(?:is|are|stays?) (?:empty|blank|gone|ignored)|nothing happens|disappears?|vanish(?:es)?|garbled|stale|"
-    r"high (?:cpu|memory|load|latency)|overflows?|overlaps?|infinite loop|unresponsive|intermittent(?:ly)?|why"
+    r"high (?:cpu|memory|load|latency)|overflows?|overlaps?|infinite loop|unresponsive|intermittent(?:ly)?|"
+    r"throws|raises|unhandled|undefined|invalid|inconsistent|glitch(?:es)?|ignores|loses|broke|problems? with|"
+    r"issues? with|[a-z]+(?:error|exception)|why"
 )
 _PICTURE = (
     r"logo|icons?|pages?|screens?|buttons?|banners?|mock-?ups?|layout|theme|favicon|stylesheet|css|dialogs?|forms?"
@@ -98,11 +104,12 @@ _LOOK = r"investigate|analy[sz]e|look into|examine|check|explore|understand|iden
 _TABLE: tuple[tuple[str, str, str, float], ...] = (
     ("type is docs", "documenter", _type("docs?|documentation"), 0.95),
     ("type is test", "tester", _type("tests?|qa"), 0.9),
-    ("type is fix", "debugger", _type("fix|hotfix|bug(?:fix)?"), 0.9),
-    ("type is spike", "researcher", _type("spike|research|investigation"), 0.9),
-    ("type is design", "architect", _type("rfc|adr|design|architecture"), 0.9),
+    ("type is fix", "debugger", _type("fix|hotfix|bug(?:fix| report)?"), 0.9),
+    ("type is spike", "researcher", _type("spike|research|investigation|discovery|question"), 0.9),
+    ("type is design", "architect", _type("rfc|adr|design|architecture|proposal"), 0.9),
     ("type is review", "reviewer", _type("(?:code )?(?:review|audit)"), 0.9),
-    ("type is a change", "implementer", _type("feat(?:ure)?|refactor|chore|perf|build|ci|style"), 0.9),
+    ("type is a change", "implementer", _type(
+        "feat(?:ure)?(?: ?request)?|enhancement|improvement|refactor|chore|perf|build|ci|style"), 0.9),
     ("a thing for it", "implementer", _first(
         r"(?:(?:add|build|create|make|implement|show|write) )?(?:an? |the |new )*(?:tests?|(?:code )?reviews?|"
         rf"documents?|debug(?:ger)?|bug|crash|error|research|survey|design|audit|fix|docs) (?:{_THING})"), 0.75),
@@ -142,7 +149,7 @@ _TABLE: tuple[tuple[str, str, str, float], ...] = (
     ("to find out", "researcher", _first(
         r"research|investigate|explore|evaluate|compare|survey|analy[sz]e|study|find out|look into|learn|assess|gather|"
         r"benchmark|spike|identify|understand|determine|discover|interview|examine|collect|estimate|figure out|"
-        r"look for|list (?:all|the) options|read up|clarify|what|which|whether|how|can we|should we|is it|find an?"),
+        r"look for|list (?:all|the) options|read up|clarify|what|which|whether|how|should we|is it|find an?"),
         0.8),
     ("a question", "researcher", r"\?\s*$|\bwhat is possible\b|\bworth (?:it|[a-z]+ing)\b", 0.65),
     ("a study", "researcher", _any(
@@ -151,14 +158,16 @@ _TABLE: tuple[tuple[str, str, str, float], ...] = (
         "versus"), 0.7),
     ("to draw what is seen", "implementer", _both("design|style|lay out", _PICTURE), 0.5),
     ("to design", "architect", _first(
-        r"(?:re-?)?design|architect|define|specify|model|propose|decide|choose|select|pick|outline|sketch|plan|"
+        r"(?:re-?)?design|re-?architect|architect|re-?think|reconsider|define|specify|model|propose|decide|choose|select|pick|outline|sketch|plan|"
         r"agree on|settle|structure|draw up|lay out|map out|draft|think through|conceive|formulate"), 0.8),
     ("a design to write", "architect", _both(_MAKE, _SHAPE), 0.8),
     ("prose by its name", "documenter", _first(
         rf"(?:[a-z0-9]+[ -]){{0,3}}?(?:{_PROSE}|man ?page|reference card|overview for [a-z ]*)"), 0.75),
     ("something fails", "debugger", _first(
-        r"[a-z]+(?: [a-z-]+){0,2} (?:fails|crashes|hangs|breaks|is (?:broken|corrupt|wrong|empty)|"
-        r"(?:does|do|is|are)(?: not|n't))"), 0.8),
+        r"(?:(?!(?:when|if|that|which|who|so|as|until|before|after|in case)\b)[^ ]+ ){1,4}?"
+        r"(?:fails|crashes|hangs|breaks|freezes|throws|stops|ignores|loses|leaks|cannot|can't|no longer|not working|"
+        r"(?:is|are) (?:broken|corrupt|wrong|empty|slow|stuck|missing|ignored)|"
+        r"(?:does|do|is|are|did|was|has|wo)(?: not|n't))"), 0.8),
     ("to build", "implementer", _first(_BUILD), 0.85),
     ("tests", "tester", _any(
         rf"(?:{_KIND_OF_TEST})[ -]test(?:s|ing)?|test (?:suite|plan|cases?|coverage)|tests|testing"), 0.7),
@@ -174,14 +183,35 @@ _TABLE: tuple[tuple[str, str, str, float], ...] = (
         r"should (?:be|have|show|allow|support|use)|new (?:feature|command|page|option|api)"), 0.65),
 )  # fmt: skip
 
+_VERB = re.compile(
+    rf"{_BUILD}|{_MAKE}|{_LOOK}|fix|debug|document|test|cover|verify|review|audit|design|define|research|compare"
+)
+_FORM = re.compile("([a-z]{2,})(?:ing|ed)")
 RULES = tuple(Rule(name, specialist, re.compile(pattern), sure) for name, specialist, pattern, sure in _TABLE)
+KNOWN = frozenset(rule.specialist for rule in RULES)
+
+
+def signs_of(title: str, description: str = "") -> dict[str, int]:
+    """Return the words of a task, and its first rule as one more: a project learns what the rules are worth to it."""
+    rules = matching(title, KNOWN)[:1]
+    return words_of(title, description) | {RULE + rule.name: 1 for rule in rules}
 
 
 def matching(title: str, specialists: Collection[str]) -> list[Rule]:
     """Return the rules that a title meets, in order, the first of each specialist that there is."""
-    text = " ".join(plain(title[:_CHARS]).replace("\u2019", "'").split())
+    text = _with_verb(" ".join(plain(title[:_CHARS]).replace("\u2019", "'").split()))
     found: dict[str, Rule] = {}
     for rule in RULES:
         if rule.specialist in specialists and rule.specialist not in found and rule.pattern.search(text):
             found[rule.specialist] = rule
     return list(found.values())
+
+
+def _with_verb(text: str) -> str:
+    """Return a title with its first word as a verb that rules know: `Adding tests` and `Added tests` as `add tests`."""
+    first, _, rest = text.partition(" ")
+    if (found := _FORM.fullmatch(first)) is None:
+        return text
+    stem = found[1]
+    verbs = (stem, f"{stem}e", stem[:-1] if stem[-1:] == stem[-2:-1] else "")
+    return next((f"{verb} {rest}" for verb in verbs if _VERB.fullmatch(verb)), text)

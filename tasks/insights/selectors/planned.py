@@ -43,12 +43,13 @@ class Steps:
 
 def steps_after(project_id: int, cursor: int, *, limit: int) -> Steps:
     """Return the steps of the next events, at most `limit` of them; an import is one event with all tasks of a plan."""
-    until = last_id()
+    if (until := last_id()) <= cursor:
+        return Steps([], cursor, has_more=False)
     rows = Event.objects.filter(project=project_id, id__gt=cursor, id__lte=until, verb__in=_READ, task__isnull=False)
     events = list(rows.order_by("id").only("verb", "task_id", "after", "project_id")[: limit + 1])
     has_more = len(events) > limit
     events = events[:limit]
-    until = events[-1].pk if has_more else max(cursor, until)
+    until = events[-1].pk if has_more else until
     return Steps(list(_steps(events)), until, has_more)
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 from tasks.insights.models import Lesson
 from tasks.insights.routing.blend import ENOUGH, Blended, Choice, Factor, Source, by_both, by_rules
-from tasks.insights.routing.rules import matching
-from tasks.insights.routing.words import words_of
+from tasks.insights.routing.rules import matching, signs_of
 from tasks.insights.selectors.counts import Learned, learned_of, scores_of, trusts_history
 from tasks.models import Project
 from tasks.project_settings import setting
@@ -42,7 +41,7 @@ def suggest_specialist(project: Project, title: str, description: str = "") -> A
     if setting(project, "routing.suggest") == "off":
         return Answer()
     specialists = catalogue(project).roles.keys()
-    rules, words = matching(title, specialists), words_of(title, description)
+    rules, words = matching(title, specialists), signs_of(title, description)
     learned = learned_of(project.pk, words)
     counts = learned.counts
     if trusts_history(scores_of(project.pk).values(), counts.n):

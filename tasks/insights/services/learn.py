@@ -19,7 +19,8 @@ from orchestrator_site.kernel.compiled import insert_all
 from tasks.insights.choices import Kind, Method, Outcome
 from tasks.insights.models import Lesson, Reader, Score, Suggestion
 from tasks.insights.routing.predict import Prediction, predict
-from tasks.insights.routing.words import fingerprint, words_of
+from tasks.insights.routing.rules import signs_of
+from tasks.insights.routing.words import fingerprint
 from tasks.insights.selectors.counts import scores_of, trusts_history
 from tasks.insights.selectors.planned import Step, Steps, steps_after
 from tasks.insights.services.ledger import Ledger
@@ -97,7 +98,7 @@ class _Pupil:
 
     def __init__(self, project: Project, steps: list[Step]) -> None:
         self.project = project
-        self.steps = [(step, words_of(step.title, step.description)) for step in steps]
+        self.steps = [(step, signs_of(step.title, step.description)) for step in steps]
         self.scores = scores_of(project.pk)
         self.specialists = catalogue(project).roles.keys()
         self.least = float(setting(project, "routing.min_confidence"))
