@@ -19,6 +19,7 @@ import tasks
 from orchestrator_site.kernel.compiled import Compiled, Slot
 from orchestrator_site.sample.load import load_sample
 from tasks.identity.actor import Actor
+from tasks.insights.services.learn import learn_all
 from tasks.models import Task
 from tests.factories import make_hold, make_resource
 
@@ -99,6 +100,7 @@ def sample(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
             make_hold(resource, task)
             make_hold(resource)
         Task.objects.filter(pk=task.pk).update(not_before=timezone.now())
+        learn_all(seconds=30)
         yield
         transaction.set_rollback(True)
 

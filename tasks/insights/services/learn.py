@@ -71,7 +71,6 @@ def forget(keys: Any) -> None:
     project_id = Task.objects.filter(pk__in=keys).order_by().values_list("project", flat=True).first()
     if project_id is None:
         return
-    Reader.objects.get_or_create(pk=project_id)
     Reader.objects.filter(pk=project_id).update(version=F("version") + 1)
     lessons = Lesson.objects.filter(task__in=keys).order_by("pk").in_bulk()
     ledger = Ledger(project_id, (), lessons)
