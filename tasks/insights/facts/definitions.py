@@ -128,7 +128,7 @@ def _leased(leaf: Leaf, window: Window) -> Facts:
 def _succeeded(leaf: Leaf, window: Window) -> Facts:
     """Yield a value for each client and model that delivered, failed or lost the task.
 
-    What nobody has judged yet is no success: a delivery in review.
+    What waits for its verdict is no success yet.
     """
     by_who: dict[tuple[str, str], list[Try]] = {}
     for each in leaf.tries:
