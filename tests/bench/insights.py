@@ -80,11 +80,8 @@ def _live(board: Board) -> None:
     for start in range(0, len(rows), _BATCH):
         batch = rows[start : start + _BATCH]
         with transaction.atomic():
-            _write(
-                board.project,
-                sessions,
-                [(pk, status, first + (start + n) * step) for n, (pk, status) in enumerate(batch)],
-            )
+            dated = ((pk, status, first + (start + place) * step) for place, (pk, status) in enumerate(batch))
+            _write(board.project, sessions, dated)
 
 
 def _write(project: Project, sessions: list[Session], tasks: Iterator[tuple[int, str, datetime]]) -> None:

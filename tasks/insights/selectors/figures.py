@@ -43,14 +43,18 @@ class Figures:
         self._known: dict[str, dict[tuple[str, str], Figure]] = {}
 
     def __iter__(self) -> Iterator[Figure]:
-        return chain.from_iterable(self._in(each).values() for each in Dimension)
+        return chain.from_iterable(map(self.by, Dimension))
+
+    def by(self, dimension: str) -> Iterable[Figure]:
+        """Return every figure of a dimension."""
+        return self._in(dimension).values()
 
     def get(self, name: str, dimension: str = Dimension.PROJECT, key: str = "") -> Figure | None:
         return self._in(dimension).get((name, key))
 
     def of(self, name: str, dimension: str) -> list[Figure]:
         """Return a figure by each key of a dimension, those with the most values first."""
-        found = [each for each in self._in(dimension).values() if each.name == name and each.key]
+        found = [each for each in self.by(dimension) if each.name == name and each.key]
         return sorted(found, key=lambda each: (-each.n, each.key))
 
     def _in(self, dimension: str) -> dict[tuple[str, str], Figure]:

@@ -133,4 +133,5 @@ class _Reader:
         uses: Any = ToolUse.objects.filter(session__in=new).order_by().values("session_id")
         total = Sum(F("bytes_received") + F("bytes_sent"))
         for session, size in uses.annotate(size=total).values_list("session_id", "size"):
-            self._shares[session] = size / ended[session]
+            if session in ended:  # else its last attempt was purged just now
+                self._shares[session] = size / ended[session]

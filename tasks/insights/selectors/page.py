@@ -54,7 +54,7 @@ class Table:
 
 def groups(project: Project, figures: Figures) -> dict[str, list[Row]]:
     made: dict[str, list[Row]] = {}
-    if not any(each.n for each in figures):
+    if not any(each.n for each in figures.by(Dimension.PROJECT)):
         return made
     trends = _trends(project, figures.day)
     for title, names in GROUPS.items():
@@ -82,7 +82,7 @@ def _trends(project: Project, until: date) -> dict[str, list[float]]:
 
 def tables(project: Project, figures: Figures, dimension: Dimension) -> list[Table]:
     """Return the figures by a dimension: its most frequent keys in the order of their names, never of their rates."""
-    cells = {(each.name, each.key): each for each in figures if each.dimension == dimension and each.key}
+    cells = {(each.name, each.key): each for each in figures.by(dimension) if each.key}
     weight: dict[str, int] = {}
     for (_, key), figure in cells.items():
         weight[key] = max(weight.get(key, 0), figure.n)
