@@ -32,8 +32,8 @@ _GATES = [{"kind": "command", "name": "tests", "command": "tests"}]
 class History:
     """A board, and a clock that goes on with every step. Events are dated by it, as rows of attempts are."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, days: int = 45, **settings: Any) -> None:
-        self.now = datetime.now(UTC).replace(microsecond=0) - timedelta(days=days)
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
+        self.now = datetime(2026, 1, 5, 8, tzinfo=UTC)
         monkeypatch.setattr(timezone, "now", lambda: self.now)
         self.project = make_project(settings={"lease_minutes": 600, "self_approval": True, **settings})
         who = [make_session(self.project, client_name=name, model=model) for name, model in CLIENTS]

@@ -14,7 +14,7 @@ from tasks.identity.actor import Actor
 from tasks.insights.choices import Dimension, Name
 from tasks.insights.selectors import leaves
 from tasks.insights.selectors.figures import Figures, count, window_of
-from tasks.models import Attempt, Event, Project, ToolUse
+from tasks.models import Attempt, Event, Project, Task, ToolUse
 from tasks.services import leases
 from tasks.services.archive import archive
 from tasks.services.claim import claim
@@ -64,7 +64,7 @@ def test_groups_and_other_projects_do_not_count_and_archived_tasks_do(project: P
 
 
 def test_the_bytes_of_a_session_are_shared_by_the_attempts_that_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    history = History(monkeypatch, days=1)
+    history = History(monkeypatch)
     tasks = history.plan(leaf("a"), leaf("b"))
     actor = history.assistants[0]
     for task in tasks:
@@ -83,7 +83,7 @@ def test_the_bytes_of_a_session_are_shared_by_the_attempts_that_it_ended(monkeyp
 
 
 def test_a_task_waits_from_the_last_completion_of_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    history = History(monkeypatch, days=3)
+    history = History(monkeypatch)
     tasks = history.plan(leaf("a"), leaf("b"), leaf("c", "a", "b"))
     for task in tasks:
         history.pass_time(hours=5)
@@ -95,7 +95,7 @@ def test_a_task_waits_from_the_last_completion_of_what_it_needs(monkeypatch: pyt
 def test_a_lease_is_lost_by_a_take_over_and_with_its_session_but_not_by_a_release(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    history = History(monkeypatch, days=3)
+    history = History(monkeypatch)
     tasks = history.plan(leaf("a"), leaf("b"), leaf("c"))
     one, two, _ = history.assistants
     for task in tasks:
@@ -122,7 +122,7 @@ def test_a_handover_covers_what_waits_since_before_it_and_is_named_in_it(project
 
 
 def test_a_handover_that_was_just_prepared_covers_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    history = History(monkeypatch, days=20)
+    history = History(monkeypatch)
     history.live(4, 150)
     history.pass_time(minutes=1)
     prepare(scope=of_project(history.project), actor=Actor.system())
@@ -131,7 +131,7 @@ def test_a_handover_that_was_just_prepared_covers_everything(monkeypatch: pytest
 
 
 def test_in_small_batches_the_figures_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    history = History(monkeypatch, days=20)
+    history = History(monkeypatch)
     history.live(8, 150)
     whole = set(figures_of(history.project))
     monkeypatch.setattr(leaves, "BATCH", 3)
@@ -149,3 +149,14 @@ def test_attempts_of_a_task_without_events_of_the_window_are_not_read(project: P
         started_at=timezone.now() - timedelta(days=98), ended_at=timezone.now() - timedelta(days=97),
     )  # fmt: skip
     assert {each.n for each in figures_of(project)} == {0}
+
+
+def test_an_open_review_counts_while_it_is_on_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    history = History(monkeypatch)
+    (task,) = history.plan(leaf("a", review=True))
+    history.does(complete, task=task, actor=ADA, summary="Done")
+    history.pass_time(days=50)
+    found = figures_of(history.project).get("review_wait")
+    assert found and (found.n, found.value) == (1, 50 * 24 * 3600)
+    Task.objects.update(archived_at=history.now)
+    assert figures_of(history.project).get("review_wait") is None

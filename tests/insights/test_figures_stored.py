@@ -163,7 +163,7 @@ def test_the_job_counts_what_has_moved_since_and_is_not_switched_off() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_two_processes_leave_one_set_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = History(monkeypatch, days=5)
+    made = History(monkeypatch)
     made.live(3, 60)
     command = [sys.executable, "-m", "tests.insights.counter", made.project.slug, "8"]
     home = {**shared_database(), "ORCHESTRATOR_HOME": str(site.ORCHESTRATOR_HOME)}

@@ -25,7 +25,7 @@ _VERBS = (
 )  # fmt: skip
 _LOST = Q(verb=Verb.RELEASE) & (Q(after__has_key="lease_ended_at") | Q(after__reason=TAKEN_OVER))
 _IS_LOST = ExpressionWrapper(_LOST, output_field=BooleanField())
-_IS_ON_BOARD = ExpressionWrapper(Q(archived_at=None), output_field=BooleanField())
+_OF_A_LEAF = ("pk", "root", "root__public_id", "specialist", "complexity", "effort_minutes", "gates", "archived_at")
 _OF_AN_EVENT = ("task_id", "verb", KT("after__status"), KT("after__lease_number"), _IS_LOST, "created_at")
 
 
@@ -49,21 +49,11 @@ class _Reader:
         self._shares: dict[int, float] = {}
 
     def leaves(self, keys: list[int]) -> Iterator[Leaf]:
-        columns = (
-            "pk",
-            "root",
-            "root__public_id",
-            "specialist",
-            "complexity",
-            "effort_minutes",
-            "gates",
-            "archived_at",
-        )
-        rows = list(Task.objects.leaves().filter(pk__in=keys).order_by("pk").values_list(*columns))
+        rows = list(Task.objects.leaves().filter(pk__in=keys).order_by("pk").values_list(*_OF_A_LEAF))
         self._learn_templates({row[1] for row in rows if row[1]})
         logs, tries = self._logs(keys), self._tries(keys)
         asked = self._asked_at(keys, logs)
-        for pk, root, plan, specialist, complexity, minutes, gates, is_on_board in rows:
+        for pk, root, plan, specialist, complexity, minutes, gates, archived_at in rows:
             yield Leaf(
                 logs.get(pk) or Log(),
                 plan=plan or "",
@@ -72,20 +62,17 @@ class _Reader:
                 template=self._templates.get(root, ""),
                 minutes=minutes,
                 has_gates=bool(gates),
-                is_on_board=bool(is_on_board),
+                is_on_board=archived_at is None,
                 asked_at=asked.get(pk),
                 tries=tries[pk],
             )
 
     def _logs(self, keys: list[int]) -> dict[int, Log]:
         events = Event.objects.filter(task__in=keys, pk__lte=self._until, verb__in=_VERBS).order_by("task_id", "pk")
-        is_lost = ExpressionWrapper(_LOST, output_field=BooleanField())
-        rows = events.values_list(
-            "task_id", "verb", KT("after__status"), KT("after__lease_number"), is_lost, "created_at"
-        )
+        rows = events.values_list(*_OF_AN_EVENT).iterator()
         return {
             pk: read(Row(verb, status, int(lease or 0), bool(lost), at) for _, verb, status, lease, lost, at in of_task)
-            for pk, of_task in groupby(rows.iterator(), key=lambda row: row[0])
+            for pk, of_task in groupby(rows, key=lambda row: row[0])
         }
 
     def _tries(self, keys: list[int]) -> dict[int, list[Try]]:
