@@ -46,9 +46,9 @@ NOT_SHOWN = {
     "artifact-raw", "artifact-image", "artifact-part", "files-zip", "task-zip", "synthesis-markdown", "theme", "sample",
     "maintenance-run", "finding-snooze", "operation-undo", "schedule-run", "handover-prepare", "resource-free", "waive",
     "tombstone-import", "restart", "run-message", "run-answer", "run-patch", "recurring-act", "context-act",
-    "insights-count",
+    "insights-count", "maintenance-settings", "settings-download",
 }  # fmt: skip
-"""Addresses that answer files or parts of pages, or that are only posted to."""
+"""Addresses that answer files, parts of pages or a redirection, or that are only posted to."""
 PLAIN = "A plain text"
 HOSTILE = (
     "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
@@ -85,7 +85,7 @@ class World:
         task, artifact, run = (self.review.public_id,), (self.artifact.public_id,), (self.run.public_id,)
         return {
             "project": slug, "board": slug, "tasks": slug, "files": slug, "specialists": slug, "project-settings": slug,
-            "resources": slug, "resource-free": slug,
+            "settings-yaml": slug, "settings-download": slug, "resources": slug, "resource-free": slug,
             "specialist": (*slug, "tester"), "specialist-edit": (*slug, "tester"),
             "specialist-reset": (*slug, "tester"), "specialist-new": slug,
             "task": plan, "graph": plan, "timeline": plan, "synthesis": plan,

@@ -11,7 +11,6 @@ from artifacts.selectors.links import links_of
 from tasks.api.fields import GateField
 from tasks.choices import Complexity, Priority, Status, Verb
 from tasks.models import Attempt, Dependency, Note, Project, ProjectPath, Session, Task
-from tasks.project_settings.schema import json_schema
 from tasks.selectors.notes import notes_on
 from tasks.selectors.resources import needs_of
 from tasks.state_machine import possible_for
@@ -24,7 +23,7 @@ PRIORITIES = tuple(priority.label for priority in Priority)
 class SettingsField(serializers.JSONField):
     """A project's settings, which `tasks/project_settings` checks."""
 
-    json_schema: ClassVar[dict[str, Any]] = json_schema()
+    json_schema: ClassVar[dict[str, Any]] = {"$ref": "#/components/schemas/ProjectSettings"}
 
 
 class ProjectRow(serializers.ModelSerializer[Project]):

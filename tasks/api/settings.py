@@ -18,6 +18,7 @@ from orchestrator_site.rest.fields import Body
 from orchestrator_site.rest.idempotency import Reply
 from orchestrator_site.rest.parsers import JsonParser
 from tasks.api.base import ProjectApi
+from tasks.api.serializers import SettingsField
 from tasks.identity.actor import Actor
 from tasks.models import Project
 from tasks.project_settings.document import BYTES_LIMIT, YamlDocument, merged, read_yaml, to_yaml
@@ -55,7 +56,7 @@ class YamlRenderer(BaseRenderer):
     def render(
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
     ) -> str:
-        return to_yaml(data)
+        return to_yaml(dict(data))
 
 
 class ProjectSettings(serializers.Serializer[Project]):
@@ -70,7 +71,7 @@ class ProjectSettings(serializers.Serializer[Project]):
 class SettingsBody(Body):
     """The whole document. The service checks it."""
 
-    whole: ClassVar[dict[str, Any]] = json_schema()
+    whole: ClassVar[dict[str, Any]] = SettingsField.json_schema
 
     def to_internal_value(self, data: Any) -> Any:
         return data

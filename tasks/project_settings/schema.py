@@ -70,7 +70,7 @@ SECTIONS = (
         Setting("mirror", "Also write artifacts to disk", Flag(), False,
             "Keeps the latest version of every artifact in .task_orchestrator/artifacts of the folder of the project. "
             "Your own files are not touched."),
-        Setting("time_zone", "Time zone", Zone(), "UTC", "Of the times of recurring plans, such as Europe/Berlin."),
+        Setting("time_zone", "Time zone", Zone(), "UTC", "Of due dates, recurring plans and daily figures."),
     )),
     Section("maintenance", "Maintenance", (
         Setting("maintenance.archive", "Archive finished plans", SWITCH, "suggest",

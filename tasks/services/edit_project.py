@@ -100,6 +100,7 @@ def edit_settings(
     with taking_folders():
         now = Project.objects.select_for_update().get(pk=project.pk)
         settings = change(now.settings)
+        _check({"settings": settings}, kept=now.settings)
         columns = {"settings": settings} if settings != now.settings else {}
         return edit_project(project=now, actor=actor, columns=columns, guard=guard)
 

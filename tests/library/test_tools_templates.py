@@ -11,7 +11,7 @@ from orchestrator_site.kernel.identity import Principal, Scope, with_included
 from orchestrator_site.mcp import registry, serializers
 from tasks.library.models import PlanOrigin
 from tasks.library.models import Template as Row
-from tasks.models import Task
+from tasks.models import Project, Task
 from tasks.services.caller import Caller
 from tests.assistants import Assistant, subtask
 from tests.library.templates import of_steps, step
@@ -184,3 +184,9 @@ def test_no_assistant_reads_of_the_arguments_for_templates() -> None:
     schema = serializers.described(tool).input_schema
     assert not {"template", "parameters", "sha256"} & schema["properties"].keys()
     assert schema["required"] == ["description", "subtasks"]
+
+
+def test_a_project_that_switches_suggestions_off_gets_none(ada: Assistant) -> None:
+    Project.objects.update(settings={"templates": {"suggest": "off"}})
+    found = ada.call(MANAGER, action="suggest_templates", description="Fix a bug")
+    assert found["templates"] == [] and "list_templates" in found["next"]

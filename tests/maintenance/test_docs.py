@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 
 from maintenance.choices import Action, Level, ScopeWord
-from maintenance.selectors.archivable import AFTER_DAYS
-from maintenance.selectors.thresholds import HOURS
 from maintenance.services.coordinate import IN_CALL, LARGE
-from tasks.validators import MAINTENANCE, SWITCHES
+from tasks.project_settings.schema import ARCHIVE_DAYS, STALE_HOURS
 from tests.site.processes import ROOT
 
 TEXT = (ROOT / "docs" / "maintenance.md").read_text()
@@ -23,12 +21,6 @@ def test_every_value_of_the_coordinator_has_a_row_of_its_own() -> None:
 
 def test_the_limits_are_those_of_the_code() -> None:
     prose = " ".join(TEXT.split())
-    assert all(f"{name} {hours:g}" in prose for name, hours in HOURS.items() if name != "default")
-    assert all(f"{reason} {days}" in prose for reason, days in AFTER_DAYS.items())
+    assert all(f"{name} {hours:g}" in prose for name, hours in STALE_HOURS.items() if name != "default")
+    assert all(f"{reason} {days}" in prose for reason, days in ARCHIVE_DAYS.items())
     assert f"{LARGE:,} tasks" in prose and f"up to {IN_CALL} changes" in prose
-
-
-def test_the_settings_are_those_of_the_code() -> None:
-    section = TEXT.partition("## Settings")[2]
-    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(MAINTENANCE)
-    assert all(f"`{switch}`" in section for switch in SWITCHES)

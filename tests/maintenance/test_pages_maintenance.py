@@ -16,12 +16,11 @@ from pytest_django import Settings
 
 from maintenance.choices import Action, Cause, Severity, State
 from maintenance.models import Finding, Operation, Upgrade
-from maintenance.selectors.purgeable import COMPLETED_DAYS, OTHER_DAYS
 from maintenance.services.coordinate import Answer, Request
 from maintenance.views import operations
 from orchestrator_site.models import Restart
 from tasks.choices import Status
-from tasks.models import Event, Project, Task
+from tasks.models import Project, Task
 from tests.factories import (
     html_of,
     make_artifact,
@@ -36,7 +35,7 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db
 
 ADDRESS = "/projects/ledger/maintenance/"
-RUN, SETTINGS = f"{ADDRESS}run/", f"{ADDRESS}settings/"
+RUN = f"{ADDRESS}run/"
 
 
 @pytest.fixture
@@ -375,67 +374,12 @@ def test_a_site_whose_jobs_do_not_run_says_so(owner: Client, monkeypatch: pytest
     assert 'id="no-worker"' in html_of(owner.get(ADDRESS))
 
 
-def typed(client: Client, **fields: Any) -> dict[str, Any]:
-    found = re.search(r'name="seen" value="([^"]+)"', html_of(client.get(SETTINGS)))
-    assert found
-    return {"seen": found[1], **fields}
-
-
-def test_settings_are_saved_with_an_event_and_others_are_kept(owner: Client, project: Project) -> None:
-    Project.objects.update(settings={"review": True})
-    sent = {"automatic": ["archive", "handover"], "stale_hours.tester": "2.5", "archive_after_days.completed": "30"}
-    assert owner.post(SETTINGS, typed(owner, **sent))["Location"] == ADDRESS
-    project.refresh_from_db()
-    assert project.settings == {
-        "review": True,
-        "maintenance": {
-            "automatic": ["archive", "handover"],
-            "stale_hours": {"tester": 2.5},
-            "archive_after_days": {"completed": 30},
-        },
-    }
-    assert Event.objects.get().verb == "edit_project"
-    assert html_of(owner.get(ADDRESS)).count('<span class="tag good">on</span>') == 2
-
-
-def test_purging_is_off_and_says_after_how_many_days_and_how_much_is_due(owner: Client, project: Project) -> None:
-    make_plan(project, 0, status=Status.COMPLETED, archived_at=timezone.now() - timedelta(days=COMPLETED_DAYS + 1))
-    make_plan(project, 0, status=Status.COMPLETED, archived_at=timezone.now() - timedelta(days=COMPLETED_DAYS - 1))
-    form = html_of(owner.get(SETTINGS)).partition('id="purge"')[2].partition("</fieldset>")[0]
-    assert 'value="purge"' in form and "checked" not in form
-    assert "1 plan could" in form and str(COMPLETED_DAYS) in form and str(OTHER_DAYS) in form
-
-
-def test_what_is_left_empty_has_its_default_again(owner: Client, project: Project) -> None:
-    Project.objects.update(settings={"maintenance": {"purge_after_days": 90}})
-    assert 'name="purge_after_days" value="90"' in html_of(owner.get(SETTINGS))
-    owner.post(SETTINGS, typed(owner))
-    project.refresh_from_db()
-    assert project.settings == {}
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [{"purge_after_days": "0"}, {"stale_hours.tester": "soon"}, {"handover_chars": "7"}, {"purge_after_days": "nan"}],
-)
-def test_a_limit_that_cannot_be_is_refused_and_kept_in_the_form(
-    owner: Client, project: Project, sent: dict[str, str]
-) -> None:
-    answer = owner.post(SETTINGS, typed(owner, **sent))
-    assert answer.status_code == 400
-    ((name, value),) = sent.items()
-    assert f'name="{name}" value="{value}"' in answer.content.decode()
-    project.refresh_from_db()
-    assert project.settings == {}
-
-
-def test_settings_that_someone_else_changed_are_not_overwritten_unseen(owner: Client, project: Project) -> None:
-    sent = typed(owner, automatic=["purge"])
-    Project.objects.update(settings={"review": True})
-    answer = owner.post(SETTINGS, sent)
-    assert answer.status_code == 412 and b'id="stale"' in answer.content
-    project.refresh_from_db()
-    assert project.settings == {"review": True}
+def test_the_switches_are_shown_and_the_old_address_of_their_settings_leads_on(owner: Client, project: Project) -> None:
+    Project.objects.update(settings={"maintenance": {"archive": "act", "purge": "off"}})
+    page = html_of(owner.get(ADDRESS)).partition('id="automatic"')[2].partition("</ul>")[0]
+    assert re.findall(r'<span class="tag[^>]*>(\w+)</span>', page) == ["act", "off", "suggest", "suggest"]
+    answer = owner.get(f"{ADDRESS}settings/")
+    assert (answer.status_code, answer["Location"]) == (302, "/projects/ledger/settings/#maintenance")
 
 
 @pytest.mark.parametrize("address", ["/projects/ledger/board/", "plan"])

@@ -42,7 +42,8 @@ SEEN_BY: dict[str, tuple[str, ...]] = {
     ),
     **dict.fromkeys(
         (
-            "project-settings", "maintenance-settings", "specialist-edit", "specialist-new", "specialist-reset",
+            "project-settings", "settings-yaml", "settings-download", "specialist-edit",
+            "specialist-new", "specialist-reset",
             "session-end", "sample-remove", "isolation-settings", "template-new", "template-edit", "template-delete",
             "site-library", "site-template-new", "site-template", "site-template-edit", "site-template-delete",
             "site-template-version", "pattern-draft", "recurring-new", "recurring-edit",
@@ -53,8 +54,9 @@ SEEN_BY: dict[str, tuple[str, ...]] = {
 
 POSTED = {"maintenance-run", "finding-snooze", "operation-undo", "schedule-run", "handover-prepare", "tombstone-import",
           "restart", "run-message", "run-answer", "run-patch",
-          "recurring-act", "context-act", "resource-free", "waive", "insights-count"}  # fmt: skip
-"""What buttons post to or download: tests/maintenance, tests/agents and tests/library have them."""
+          "recurring-act", "context-act", "resource-free", "waive", "insights-count",
+          "maintenance-settings"}  # fmt: skip
+"""What buttons post to, download or lead on to: tests/maintenance, tests/agents and tests/library have them."""
 
 VERBS: dict[Verb, tuple[str, tuple[str, ...]]] = {
     Verb.APPROVE: (Status.IN_REVIEW, WORKERS),

@@ -2,19 +2,48 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from tasks.models import Event, Project
-from tests.factories import html_of, make_project, make_task, make_user, signed_in
+from tasks.project_settings.document import read_value, read_yaml
+from tasks.project_settings.schema import NAMED, SECTIONS
+from tests.factories import html_of, make_project, make_task, make_user, sent, signed_in
+from tests.settings_samples import GOOD, document
 
 pytestmark = pytest.mark.django_db
 
 ADDRESS = "/projects/ledger/settings/"
+WRONG = {
+    "lease_minutes": "1441",
+    "time_zone": "Moon/Base",
+    "maintenance.archive": "on",
+    "maintenance.purge": "on",
+    "maintenance.status_documents": "on",
+    "maintenance.stale_hours.tester": "soon",
+    "maintenance.archive_after_days.completed": "-1",
+    "maintenance.purge_after_days": "0",
+    "handover.prepare": "on",
+    "handover.max_chars": "7",
+    "routing.suggest": "act",
+    "routing.rebalance": "act",
+    "routing.min_confidence": "nan",
+    "routing.explore": "0.5",
+    "templates.suggest": "act",
+    "gates.default": "[prayer]",
+    "gates.commands": "{test: {argv: make}}",
+    "metrics.daily": "on",
+    "metrics.window_days": "0",
+}
+"""What someone may type into each field, or send instead of a choice."""
+YAML_ADDRESS = f"{ADDRESS}yaml/"
+FORM, YAML_FORM = '<form class="wide settings"', '<form class="stack"'
 
 
 @pytest.fixture
@@ -166,3 +195,121 @@ def test_folders_that_cannot_be_are_kept_in_the_form_with_why(owner: Client, pro
     assert 'id="taken"' in page
     project.refresh_from_db()
     assert project.root_path == str(tmp_path)
+
+
+@pytest.mark.parametrize("name", [name for name in GOOD if name != "mirror"])
+def test_every_setting_is_saved_shown_and_cleared_again(owner: Client, project: Project, name: str) -> None:
+    value = next(value for value in GOOD[name] if value != NAMED[name].default)
+    typed = _typed(name, value)
+    assert send(owner, **typed).status_code == 302
+    project.refresh_from_db()
+    assert project.settings == document(name, value)
+    page = sent(html_of(owner.get(ADDRESS)), FORM)
+    is_yaml = NAMED[name].kind.control == "yaml"
+    assert all((read_value(page[each][0], "") == value) if is_yaml else page[each] == [typed[each]] for each in typed)
+    usual = NAMED[name].default if NAMED[name].kind.control == "choice" else ""
+    cleared = {**page, **dict.fromkeys(typed, usual)}
+    if NAMED[name].kind.control == "flag":
+        del cleared[name]
+    assert owner.post(ADDRESS, cleared).status_code == 302
+    project.refresh_from_db()
+    assert project.settings == {}
+
+
+@pytest.mark.parametrize(("field", "text"), WRONG.items())
+def test_every_bad_value_is_refused_beside_its_field_and_kept_there(
+    owner: Client, project: Project, field: str, text: str
+) -> None:
+    answer = send(owner, **{field: text})
+    page = answer.content.decode()
+    assert answer.status_code == 400 and errors_of(page, field)
+    assert NAMED.get(field, NAMED["review"]).kind.control == "choice" or sent(page, FORM)[field] == [text]
+    project.refresh_from_db()
+    assert project.settings == {}
+
+
+def test_every_setting_that_can_be_mistyped_is_among_these() -> None:
+    flags = {name for name, each in NAMED.items() if each.kind.control == "flag"}
+    assert {next(name for name in NAMED if f"{field}.".startswith(f"{name}.")) for field in WRONG} == NAMED.keys() - flags
+
+
+def _typed(name: str, value: Any) -> dict[str, str]:
+    """Return a value as the fields of the form have it."""
+    if NAMED[name].kind.is_by_name and isinstance(value, dict):
+        return {f"{name}.{each}": str(number) for each, number in value.items()}
+    if isinstance(value, bool):
+        return {name: "on"} if value else {}
+    return {name: json.dumps(value) if isinstance(value, dict | list) else str(value)}
+
+
+def test_what_was_not_touched_stays_as_it_was_stored(owner: Client, project: Project) -> None:
+    kept = {"review": True, "routing": {"suggest": "suggest", "guess": 1}, "gates": {"default": [{"kind": "review"}]}}
+    Project.objects.update(settings=kept)
+    page = sent(html_of(owner.get(ADDRESS)), FORM)
+    assert owner.post(ADDRESS, {**page, "metrics.window_days": "7"}).status_code == 302
+    project.refresh_from_db()
+    assert project.settings == {**kept, "metrics": {"window_days": 7}}
+
+
+def test_yaml_that_cannot_be_is_named_beside_its_field_with_its_line(owner: Client) -> None:
+    page = send(owner, **{"gates.commands": "test:\n  argv: *all"}).content.decode()
+    assert "line 2" in errors_of(page, "gates.commands") and "argv: *all" in page
+
+
+def test_every_section_has_an_anchor_and_agents_have_a_page_of_their_own(owner: Client) -> None:
+    page = html_of(owner.get(ADDRESS))
+    assert all(f'id="{section.name or "general"}"' in page for section in SECTIONS)
+    assert "/projects/ledger/agents/settings/" in page
+
+
+def test_the_document_is_downloaded_as_yaml(owner: Client) -> None:
+    Project.objects.update(settings={"review": True, "routing": {"explore": 2}})
+    answer = owner.get("/projects/ledger/settings.yaml")
+    assert answer["Content-Disposition"] == 'attachment; filename="ledger-settings.yaml"'
+    assert read_yaml(answer.content.decode()) == {"review": True, "routing": {"explore": 2}}
+
+
+def test_pasted_yaml_is_previewed_setting_by_setting_before_it_is_saved(owner: Client, project: Project) -> None:
+    Project.objects.update(settings={"review": True, "routing": {"explore": 2}})
+    page = html_of(owner.get(YAML_ADDRESS))
+    typed = {"seen": seen_on(page), "text": "routing: {explore: 3}\nmirror: false\n"}
+    page = owner.post(YAML_ADDRESS, {**typed, "preview": "1"}).content.decode()
+    assert re.findall(r'data-setting="([\w.]+)"', page) == ["review", "mirror", "routing.explore"]
+    project.refresh_from_db()
+    assert project.settings == {"review": True, "routing": {"explore": 2}}
+    assert owner.post(YAML_ADDRESS, {**sent(page, YAML_FORM), "save": "1"})["Location"] == ADDRESS
+    project.refresh_from_db()
+    assert project.settings == {"routing": {"explore": 3}, "mirror": False}
+
+
+def test_an_uploaded_file_is_previewed_too(owner: Client) -> None:
+    file = SimpleUploadedFile("settings.yaml", b"review: true")
+    page = owner.post(YAML_ADDRESS, {"text": "", "file": file, "preview": "1"}).content.decode()
+    assert 'data-setting="review"' in page and "review: true</textarea>" in page
+
+
+@pytest.mark.parametrize(
+    "text", ["review: true\nrouting: {suggest: act}", "review: 1\nreview: 2", "", "- a", "colour: 1"]
+)
+def test_yaml_that_is_wrong_is_refused_with_its_place_and_kept(owner: Client, project: Project, text: str) -> None:
+    for button in ("preview", "save"):
+        answer = owner.post(YAML_ADDRESS, {"text": text, button: "1", "seen": "x"})
+        page = answer.content.decode()
+        assert answer.status_code == 400 and 'id="text-errors"' in page and text.replace("'", "&#x27;") in page
+    project.refresh_from_db()
+    assert project.settings == {}
+
+
+def test_a_file_that_is_too_large_or_no_text_is_refused(owner: Client) -> None:
+    for content, status in ((b"# " + b"x" * 65_536, 413), (b"\xff\xfe", 400)):
+        file = SimpleUploadedFile("settings.yaml", content)
+        assert owner.post(YAML_ADDRESS, {"file": file, "preview": "1"}).status_code == status
+
+
+def test_yaml_does_not_overwrite_what_someone_else_changed(owner: Client, project: Project) -> None:
+    typed = {"seen": seen_on(html_of(owner.get(YAML_ADDRESS))), "text": "review: true"}
+    Project.objects.update(settings={"self_approval": True})
+    answer = owner.post(YAML_ADDRESS, {**typed, "save": "1"})
+    assert answer.status_code == 412 and b'id="stale"' in answer.content
+    project.refresh_from_db()
+    assert project.settings == {"self_approval": True}
