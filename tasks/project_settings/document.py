@@ -41,6 +41,11 @@ class Difference:
     before: Any
     after: Any
 
+    @property
+    def words(self) -> tuple[str, str]:
+        """Both values, each in one line of YAML."""
+        return _in_words(self.name, self.before), _in_words(self.name, self.after)
+
 
 def merged(document: dict[str, Any], patch: dict[str, Any], *, depth: int = _DEPTH) -> dict[str, Any]:
     """Return a document with a merge patch (RFC 7396): null removes, objects are merged, all else replaces."""
@@ -87,6 +92,20 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> list[Differenc
     """Return what differs, setting by setting, in the order of the schema; unknown ones last."""
     both = [Difference(name, value_in(before, path), value_in(after, path)) for name, path in _paths(before, after)]
     return [each for each in both if each.before != each.after]
+
+
+def _in_words(name: str, value: Any) -> str:
+    known = NAMED.get(name)
+    if value is None:
+        usual = known and (known.usual or (in_a_line(known.default) if known.default not in ([], {}) else ""))
+        return f"default ({usual})" if usual else "nothing"
+    return in_a_line(value)
+
+
+def in_a_line(value: Any) -> str:
+    """Return a value as YAML in one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10_000)
+    return value if isinstance(value, str) else str(text).removesuffix("...\n").strip()
 
 
 def _paths(*documents: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:

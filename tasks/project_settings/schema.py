@@ -161,7 +161,7 @@ def _problems(document: dict[str, Any], kept: dict[str, Any]) -> Iterator[Proble
         elif name in _GROUPS:
             known = kept.get(name)
             yield from _unknown(value, known if isinstance(known, dict) else {}, _GROUPS[name], f"settings.{name}")
-            for each in _GROUPS[name].keys() & value.keys():
+            for each in (each for each in value if each in _GROUPS[name]):
                 yield from _GROUPS[name][each].kind.problems(value[each], f"settings.{name}.{each}")
 
 

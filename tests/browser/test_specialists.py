@@ -76,7 +76,7 @@ def test_settings_are_set_on_a_phone(open_page: Open, project: Project) -> None:
     page = open_page("/projects/ledger/settings/", viewport={"width": 390, "height": 844})
     page.locator("input[name=review]").check()
     page.locator("input[name=lease_minutes]").fill("45")
-    page.locator("form.body button.primary").click()
+    page.locator("form.wide button.primary").click()
     expect(page.locator("#messages .success")).to_be_visible()
     project.refresh_from_db()
     assert project.settings == {"lease_minutes": 45, "review": True}

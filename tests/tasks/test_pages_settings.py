@@ -230,7 +230,9 @@ def test_every_bad_value_is_refused_beside_its_field_and_kept_there(
 
 def test_every_setting_that_can_be_mistyped_is_among_these() -> None:
     flags = {name for name, each in NAMED.items() if each.kind.control == "flag"}
-    assert {next(name for name in NAMED if f"{field}.".startswith(f"{name}.")) for field in WRONG} == NAMED.keys() - flags
+    assert {
+        next(name for name in NAMED if f"{field}.".startswith(f"{name}.")) for field in WRONG
+    } == NAMED.keys() - flags
 
 
 def _typed(name: str, value: Any) -> dict[str, str]:

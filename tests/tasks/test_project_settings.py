@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 from orchestrator_site.kernel.errors import Invalid, TooLarge
 from tasks.project_settings import setting
-from tasks.project_settings.document import BYTES_LIMIT, differences, merged, read_yaml, to_yaml
+from tasks.project_settings.document import BYTES_LIMIT, differences, in_a_line, merged, read_yaml, to_yaml
 from tasks.project_settings.schema import ARCHIVE_DAYS, NAMED, SECTIONS, json_schema, problems_of, value_in
 from tests.settings_samples import BAD, GOOD, bad_cases, cases, document
 from tests.site.processes import ROOT
@@ -158,13 +158,7 @@ def test_the_documentation_has_a_row_for_each_setting_as_the_schema_says_it() ->
     text = (ROOT / "docs" / "settings.md").read_text().partition("## A project's settings")[2]
     rows = re.findall(r"^\| `([\w.]+)` \| (.*?) \| (.*?) \| (.*) \|$", text, re.MULTILINE)
     assert rows == [
-        (each.name, each.kind.words, each.usual or f"`{_said(each.default)}`", each.hint)
+        (each.name, each.kind.words, each.usual or f"`{in_a_line(each.default)}`", each.hint)
         for section in SECTIONS
         for each in section.settings
     ]
-
-
-def _said(default: Any) -> str:
-    """Return a default in one line of YAML."""
-    text = yaml.safe_dump(default, default_flow_style=True, sort_keys=False, width=1_000)
-    return default if isinstance(default, str) else str(text).removesuffix("...\n").strip()
