@@ -135,6 +135,21 @@ def test_a_form_with_mistakes_breaks_no_rule(browser: Browser, live_server: Any,
     page.context.close()
 
 
+def test_a_preview_of_settings_and_what_is_wrong_with_them_break_no_rule(
+    browser: Browser, live_server: Any, world: World
+) -> None:
+    page = _signed_in_by_link(browser, live_server.url)
+    found = []
+    for text, shown in (("review: true\nrouting: {suggest: off}", "#changes"), ("review: 1\ncolour: red", "#problems")):
+        page.goto(f"{live_server.url}/projects/tour/settings/yaml/")
+        page.locator("textarea[name=text]").fill(text)
+        page.locator("button[name=preview]").click()
+        expect(page.locator(shown)).to_be_visible()
+        found += _at_both_sizes(shown, page)
+    _check(found)
+    page.context.close()
+
+
 def test_what_went_wrong_and_the_way_in_break_no_rule(browser: Browser, live_server: Any, world: World) -> None:
     context = browser.new_context()
     page = context.new_page()
