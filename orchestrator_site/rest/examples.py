@@ -61,7 +61,8 @@ def _resolved(schema: Schema, schemas: dict[str, Schema]) -> Schema:
 
 def _fits(value: Any, schema: Schema) -> bool:
     kinds = schema.get("type", ["string", "integer", "object", "array", "boolean", "null"])
-    names = {str: "string", bool: "boolean", int: "integer", dict: "object", list: "array", type(None): "null"}
+    names = {str: "string", bool: "boolean", int: "integer", dict: "object", list: "array"}
+    names |= {float: "number", type(None): "null"}
     if names[type(value)] not in ([kinds] if isinstance(kinds, str) else kinds):
         return False
     if isinstance(value, list) and value and "items" in schema and "$ref" in schema["items"]:
