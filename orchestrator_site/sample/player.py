@@ -5,8 +5,11 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+from django.utils import timezone
 
 from artifacts.models import ArtifactVersion
 from artifacts.services import comment
@@ -51,7 +54,7 @@ class Player:
             case {"person": verb}:
                 self._review(verb, step)
             case {"assistant": name, "connect": version}:
-                self._connect(name, version)
+                self._connect(name, version, step["model"])
             case {"assistant": name, "disconnect": True}:
                 sessions.end_connection(f"{CONNECTION}{name}")
             case {"assistant": name, "plan": plan}:
@@ -75,7 +78,7 @@ class Player:
             )
         _SERVICES[verb](task=task, actor=self.person, **arguments)
 
-    def _connect(self, name: str, version: str) -> None:
+    def _connect(self, name: str, version: str, model: str) -> None:
         """Open a session by the service: the project has no folder by which the tool could find it."""
         sessions.open_session(
             project=self.project,
@@ -84,9 +87,12 @@ class Player:
             client_name=name,
             client_version=version,
         )
-        self._call(name, "initialize_session", {})
+        self._call(name, "initialize_session", {"model": model})
 
     def _plan(self, name: str, plan: Step) -> None:
+        for subtask in _flat(plan["subtasks"]):
+            if hours := subtask.pop("due_in_hours", None):
+                subtask["due_at"] = (timezone.now() + timedelta(hours=hours)).isoformat(timespec="seconds")
         made = self._call(name, "plan_task", plan)
         rows = {task.title: task for task in Task.objects.filter(root__public_id=made["parent_task_id"])}
         self.tasks |= {subtask["key"]: rows[subtask["title"]] for subtask in _flat(plan["subtasks"])}
@@ -113,7 +119,8 @@ class Player:
             "artifact_type": step["artifact_type"],
             "file_paths": [path],
         }
-        self._call(name, "complete_subtask", arguments)
+        usage = {"usage": step["usage"]} if "usage" in step else {}
+        self._call(name, "complete_subtask", arguments | usage)
 
     def _call(self, name: str, tool: str, arguments: Step, *, expected_error: str = "") -> dict[str, Any]:
         caller = Caller(Principal(self.person.name), connection_id=f"{CONNECTION}{name}", client_name=name)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from artifacts.models import Artifact, ArtifactVersion, ReviewComment, Upload
 from tasks.choices import Status, Verb
-from tasks.models import Dependency, Event, Project, Session, Task, ToolUse
+from tasks.models import Attempt, Dependency, Event, Project, Session, Task, ToolUse
 
 _INTERVAL = timedelta(seconds=2)
 """The distance between events with the same `hours_ago`, which keeps them in order."""
@@ -48,6 +48,7 @@ class Timeline:
         Event.objects.bulk_update(self._events, ["created_at"], batch_size=500)
         self._save_sessions()
         self._save_tasks()
+        self._save_attempts()
         self._save_artifacts()
         self._save_comments()
         Project.objects.filter(pk=self._project.pk).update(created_at=self._events[0].created_at)
@@ -75,6 +76,14 @@ class Timeline:
                 task.completed_at = [event.created_at for event in own if event.verb in _DONE][-1]
         Task.objects.bulk_update(tasks, ["created_at", "updated_at", "started_at", "completed_at"], batch_size=500)
         Dependency.objects.filter(task__project=self._project).update(created_at=self._events[0].created_at)
+
+    def _save_attempts(self) -> None:
+        for attempt in Attempt.objects.filter(task__project=self._project):
+            moves = [each for each in self._events if each.task_id == attempt.task_id and "status" in each.after]
+            claims = [place for place, event in enumerate(moves) if event.verb == Verb.CLAIM]
+            began = claims[attempt.lease_number - 1]
+            attempt.started_at, attempt.ended_at = (each.created_at for each in moves[began : began + 2])
+            attempt.save(update_fields=["started_at", "ended_at"])
 
     def _save_artifacts(self) -> None:
         for event in (event for event in self._events if event.verb == Verb.DELIVER):

@@ -15,7 +15,7 @@ from artifacts.models import Artifact, ArtifactVersion, Kind, ReviewComment
 from orchestrator_site.sample.load import load_sample
 from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
-from tasks.models import Event, Project, Session, Task, ToolUse
+from tasks.models import Attempt, Event, Project, Session, Task, ToolUse
 from tests.factories import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -117,3 +117,18 @@ def test_sessions_count_their_tool_calls_and_errors(project: Project) -> None:
     assert [(use.session.client_name, use.calls, use.errors, use.last_error) for use in uses if use.errors] == [
         ("gemini-cli", 2, 1, "invalid")
     ]
+
+
+def test_attempts_have_their_models_times_and_what_some_used(project: Project) -> None:
+    attempts = Attempt.objects.filter(task__project=project)
+    assert all(attempt.model for attempt in attempts)
+    assert {attempt.cost_usd is None for attempt in attempts} == {True, False}
+    assert {attempt.read_tokens is None for attempt in attempts} == {True, False}
+    claimed = Event.objects.filter(project=project, verb=Verb.CLAIM).values_list("created_at", flat=True)
+    assert all(attempt.started_at in claimed and attempt.ended_at > attempt.started_at for attempt in attempts)
+
+
+def test_every_leaf_has_an_effort_in_numbers_and_some_are_due(project: Project) -> None:
+    leaves = Task.objects.filter(project=project).leaves()
+    assert not leaves.filter(effort_minutes=None).exists()
+    assert {leaf.due is None for leaf in leaves} == {True, False}
