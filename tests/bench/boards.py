@@ -11,7 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from tasks.choices import Status
+from tasks.choices import Complexity, Status
 from tasks.graph.chains import reaches
 from tasks.models import Dependency, Project, Session, Task
 from tasks.services.readiness import refresh_by_keys
@@ -131,6 +131,7 @@ class _Maker:
     def _leaf(self, number: int, root: Task, place: int, status: Status) -> Task:
         specialist, title = _STEPS[place]
         subject = f"{_SUBJECTS[number % len(_SUBJECTS)]} for team {number}"
+        hours = 1 + (number + place) % 6
         return Task(
             project=self._project,
             public_id=f"{specialist}_{self._serial(number) * PLAN_SIZE + place:06x}",
@@ -141,6 +142,9 @@ class _Maker:
             title=title.format(what=subject),
             description=f"{title.format(what=subject)}. Say what you found and what is left open.",
             specialist=specialist,
+            complexity=Complexity.values[(number + 3 * place) % len(Complexity.values)],
+            effort=f"{hours} h",
+            effort_minutes=60.0 * hours,
             status=status,
             chain=_REACHES[place].chain,
             unblocks=_REACHES[place].unblocks,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 from time import perf_counter, process_time
 from typing import Any
 
@@ -65,7 +66,10 @@ def _completed(project: Project) -> Any:
 
 
 def _live(board: Board) -> None:
-    """Write that each task was planned, and that the completed ones were claimed once, by three clients in turn."""
+    """Write that each task was planned, and that the completed ones were done by three clients in turn.
+
+    Every fourth of those was approved after a review, and of these every third was sent back before.
+    """
     sessions = [
         Session.objects.create(
             public_id=f"session_i{place:011x}", project=board.project, connection_id=f"insights-{place}",
@@ -89,17 +93,34 @@ def _write(project: Project, sessions: list[Session], tasks: Iterator[tuple[int,
     for pk, status, at in tasks:
         events.append(_event(project, pk, Verb.PLAN, at, status=Status.PENDING))
         if status == Status.COMPLETED:
-            session, begun, ended = sessions[pk % 3], at + timedelta(hours=1), at + timedelta(hours=1, minutes=pk % 90)
-            events.append(_event(project, pk, Verb.CLAIM, begun, status=Status.ACTIVE, lease_number=1))
-            events.append(_event(project, pk, Verb.COMPLETE, ended, status=Status.COMPLETED, summary="Done."))
-            attempts.append(
-                Attempt(
-                    task_id=pk, lease_number=1, session=session, client=session.client_name, model=session.model,
-                    outcome=Verb.COMPLETE, started_at=begun, ended_at=ended,
-                )
-            )  # fmt: skip
+            for lease, (is_reviewed, verdict) in enumerate(_tries(pk), start=1):
+                begun = at + timedelta(hours=lease)
+                ended = begun + timedelta(minutes=pk % 45)
+                to = Status.IN_REVIEW if is_reviewed else Status.COMPLETED
+                events.append(_event(project, pk, Verb.CLAIM, begun, status=Status.ACTIVE, lease_number=lease))
+                events.append(_event(project, pk, Verb.COMPLETE, ended, status=to, summary="Done."))
+                if is_reviewed:
+                    to = Status.COMPLETED if verdict == Verb.APPROVE else Status.NEEDS_REVISION
+                    events.append(_event(project, pk, verdict, ended + timedelta(minutes=5), status=to))
+                outcome = Verb.COMPLETE if verdict == Verb.APPROVE else verdict
+                attempts.append(_attempt(pk, lease, sessions[(pk + lease) % 3], outcome, begun, ended))
     Event.objects.bulk_create(events)
     Attempt.objects.bulk_create(attempts)
+
+
+def _tries(task: int) -> list[tuple[bool, Verb]]:
+    """Return for each claim of a completed task whether its delivery was reviewed, and the verdict."""
+    if task % 4:
+        return [(False, Verb.APPROVE)]
+    return [(True, Verb.REQUEST_REVISION)] * (task % 3 == 0) + [(True, Verb.APPROVE)]
+
+
+def _attempt(task: int, lease: int, session: Session, outcome: Verb, begun: datetime, ended: datetime) -> Attempt:
+    return Attempt(
+        task_id=task, lease_number=lease, session=session, client=session.client_name, model=session.model,
+        outcome=outcome, started_at=begun, ended_at=ended, read_tokens=20_000 + 1_000 * (task % 90),
+        written_tokens=900 + 10 * (task % 90), cost_usd=Decimal("0.25"),
+    )  # fmt: skip
 
 
 def _event(project: Project, task: int, verb: Verb, at: datetime, **after: Any) -> Event:
