@@ -62,6 +62,7 @@ class ClaimNextBody(PlainBody):
 
 class HandBackBody(HeldBody):
     summary = Text()
+    usage = UsageBody(required=False, allow_null=True)
 
 
 class DeferBody(PlainBody):
@@ -79,7 +80,6 @@ class AssignBody(PlainBody):
 
     client = String(required=False)
     model = String(required=False)
-    usage = UsageBody(required=False, allow_null=True)
 
 
 class TaskAnswer(serializers.Serializer[Any]):
