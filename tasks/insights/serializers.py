@@ -8,11 +8,13 @@ from orchestrator_site.kernel.errors import invalid
 from tasks.insights.selectors.figures import Figure
 from tasks.insights.selectors.success import Success
 from tasks.insights.selectors.times import Times
-from tasks.insights.selectors.workload import Load
+from tasks.insights.selectors.workload import Load, Workload
 from tasks.models import Task
+from tasks.serializers import within
 
 Facts = dict[str, Any]
 TOO_FEW = "too few"
+LOADS_BYTES = 1_100
 OFF = "Suggestions are switched off in the project's settings (routing.suggest)."
 
 
@@ -38,8 +40,13 @@ def times_facts(found: Times | None) -> Facts:
     return {"p50_minutes": _minutes(found.p50), "p90_minutes": _minutes(found.p90), "n": found.n, "like": like}
 
 
-def load_facts(load: Load, *, threshold: float) -> Facts:
-    is_known = load.share is not None and load.days_through is not None
+def loads_facts(found: Workload) -> Facts:
+    over = found.over
+    rows = within(found.loads, lambda load: _load_facts(load, is_over=load in over), budget=LOADS_BYTES)
+    return {"specialists": rows, "total": len(found.loads), "window_days": found.days, "horizon": found.horizon.value}
+
+
+def _load_facts(load: Load, *, is_over: bool) -> Facts:
     return {
         "specialist_type": load.specialist,
         "held": load.held,
@@ -49,10 +56,10 @@ def load_facts(load: Load, *, threshold: float) -> Facts:
         "arrivals_per_day": round(load.arrivals, 1),
         "finishes_per_day": round(load.finishes, 1),
         "n": load.n,
-        "load": round(load.share, 2) if load.share is not None else TOO_FEW,
-        "is_over": (load.share > threshold) or None if load.share is not None else None,
-        "days_through": round(load.days_through, 1) if is_known and load.days_through is not None else None,
-        "review_wait_minutes": _minutes(load.review_wait) if load.review_wait is not None else None,
+        "load": TOO_FEW if load.share is None else round(load.share, 2),
+        "is_over": is_over or None,
+        "days_through": None if load.days_through is None else round(load.days_through, 1),
+        "review_wait_minutes": None if load.review_wait is None else _minutes(load.review_wait),
     }
 
 

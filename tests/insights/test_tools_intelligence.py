@@ -120,7 +120,7 @@ def test_too_few_have_no_rate(ada: Assistant) -> None:
 def test_expertise_is_derived_and_says_so(ada: Assistant, done: list[str]) -> None:
     answer = call(ada, "update_expertise", specialist_type="tester")
     assert answer["updated"] is False
-    assert {each["name"] for each in answer["known"]} == {"tester", "tester/moderate"}
+    assert {each["name"] for each in answer["success"]} == {"tester", "tester/moderate"}
 
 
 def test_the_times_of_a_task_are_those_of_tasks_like_it(ada: Assistant, done: list[str]) -> None:

@@ -172,17 +172,20 @@ class RebalancedAnswer(serializers.Serializer[Any]):
 
 
 class RoutingViews(ProjectApi):
-    """What to do next, how it went, and how much there is to do."""
+    """What to do next, how it went, how much there is to do, and what would balance it."""
 
     queryset = Task.objects.none()
     pagination_class = None
     filter_backends = ()
-    answers = {"next_task": NextTaskAnswer, "success": SuccessAnswer, "workload": WorkloadAnswer}
+    answers = {
+        "next_task": NextTaskAnswer, "success": SuccessAnswer, "workload": WorkloadAnswer, "preview": RebalancingAnswer,
+        "apply": RebalancedAnswer,
+    }  # fmt: skip
+    bodies = {"apply": RebalancingBody}
     parameters = {
-        "next_task": (SPECIALIST, LIMIT),
-        "success": (SPECIALIST,),
-        "workload": (SPECIALIST, HORIZON, OVER),
-    }
+        "next_task": (SPECIALIST, LIMIT), "success": (SPECIALIST,), "workload": (SPECIALIST, HORIZON, OVER),
+        "preview": (SPECIALIST, HORIZON, OVER),
+    }  # fmt: skip
 
     def next_task(self, request: Request, project: str) -> Response:
         """Read what to claim next, with the reasons; nothing is claimed."""
@@ -194,8 +197,7 @@ class RoutingViews(ProjectApi):
     def success(self, request: Request, project: str) -> Response:
         """Read how often work succeeds, by specialist, complexity, client and model, and how long it takes."""
         figures, key = figures_of(self.project(project)), request.query_params.get(SPECIALIST.name, "")
-        of_one = (Dimension.SPECIALIST, Dimension.CELL)
-        rows = success_of(figures, of_one, key) if key else success_of(figures)
+        rows = success_of(figures, (Dimension.SPECIALIST, Dimension.CELL), key) if key else success_of(figures)
         return Response(self.shape({"days": figures.days, "results": rows, "times": times_like(figures, key)}))
 
     def workload(self, request: Request, project: str) -> Response:
@@ -206,30 +208,17 @@ class RoutingViews(ProjectApi):
         )
         return Response(self.shape(load))
 
-
-class RebalancingViews(ProjectApi):
-    """What would balance the work better."""
-
-    queryset = Task.objects.none()
-    pagination_class = None
-    filter_backends = ()
-    answers = {"preview": RebalancingAnswer, "apply": RebalancedAnswer}
-    bodies = {"apply": RebalancingBody}
-    parameters = {"preview": (SPECIALIST, HORIZON, OVER)}
-
     def preview(self, request: Request, project: str) -> Response:
-        """Preview what would help; nothing is changed."""
+        """Preview what would balance the work; nothing is changed."""
         return Response(self.shape(preview_of(self.project(project), _asked(request))))
 
     def apply(self, request: Request, project: str) -> Response:
         """Do exactly what a preview showed."""
         found, given = self.project(project), self.given()
-        actor = self.actor(found)
-        asked = Asked(
-            Horizon(given.get("time_horizon") or Horizon.DAILY),
-            given.get("workload_threshold") or THRESHOLD,
-            given.get("specialist_type") or "",
-        )
+        actor, asked = self.actor(found), Asked(
+            Horizon(given.get("time_horizon", Horizon.DAILY)), given.get("workload_threshold", THRESHOLD),
+            given.get("specialist_type", ""),
+        )  # fmt: skip
 
         def produce() -> Reply:
             done = rebalance(project=found, actor=actor, plan_token=given["plan_token"], request=asked)

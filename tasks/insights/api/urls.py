@@ -6,9 +6,10 @@ from django.urls import path
 
 from tasks.insights.api.accuracy import AccuracyViews
 from tasks.insights.api.insights import InsightViews, SuggestionViews
-from tasks.insights.api.routing import RebalancingViews, RoutingViews
+from tasks.insights.api.routing import RoutingViews
 
 _HERE = "projects/<str:project>/"
+_REBALANCING = f"{_HERE}workload/rebalancing"
 
 urlpatterns = [
     path(f"{_HERE}insights", InsightViews.as_view({"get": "figures"}), name="api-insights"),
@@ -18,9 +19,5 @@ urlpatterns = [
     path(f"{_HERE}next-task", RoutingViews.as_view({"get": "next_task"}), name="api-next-task"),
     path(f"{_HERE}success", RoutingViews.as_view({"get": "success"}), name="api-success"),
     path(f"{_HERE}workload", RoutingViews.as_view({"get": "workload"}), name="api-workload"),
-    path(
-        f"{_HERE}workload/rebalancing",
-        RebalancingViews.as_view({"get": "preview", "post": "apply"}),
-        name="api-rebalancing",
-    ),
+    path(_REBALANCING, RoutingViews.as_view({"get": "preview", "post": "apply"}), name="api-rebalancing"),
 ]

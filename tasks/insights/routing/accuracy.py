@@ -64,7 +64,7 @@ class Accuracy:
         return off / self.n if self.n else None
 
 
-def wilson(right: int, n: int) -> tuple[float, float] | None:
+def wilson(right: float, n: int) -> tuple[float, float] | None:
     """Return the interval that holds the rate in 95 of 100 cases."""
     if not n:
         return None

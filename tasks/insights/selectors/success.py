@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tasks.insights.choices import Dimension, Name
-from tasks.insights.intervals import shrunk, wilson
+from tasks.insights.routing.accuracy import wilson
 from tasks.insights.selectors.figures import Figure, Figures
 
+PULL = 8
+"""As many tasks as the mean counts for, so that a few lucky ones do not come before what is proven."""
 TRIED = 3
 """Below so many finished tasks something is new: worth a try before it is compared."""
 COMPARED = (Dimension.SPECIALIST, Dimension.CELL, Dimension.CLIENT, Dimension.MODEL)
@@ -55,4 +57,10 @@ def _success(dimension: Dimension, figure: Figure, mean: float) -> Success:
     if not figure.is_enough:
         return Success(dimension, figure.key, figure.n)
     successes = figure.value * figure.n
-    return Success(dimension, figure.key, figure.n, shrunk(successes, figure.n, mean), *wilson(successes, figure.n))
+    low, high = wilson(successes, figure.n) or (None, None)
+    return Success(dimension, figure.key, figure.n, shrunk(successes, figure.n, mean), low, high)
+
+
+def shrunk(successes: float, n: int, mean: float) -> float:
+    """Return a rate drawn towards a mean, the more so the fewer tasks there are; a success may be a half."""
+    return (successes + PULL * mean) / (n + PULL)

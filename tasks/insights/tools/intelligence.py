@@ -17,7 +17,7 @@ from tasks.insights.selectors.figures import figures_of
 from tasks.insights.selectors.success import COMPARED, success_of
 from tasks.insights.selectors.times import times_like
 from tasks.insights.selectors.workload import workload_of
-from tasks.insights.serializers import OFF, Facts, figure_facts, load_facts, success_facts, times_facts, wanted
+from tasks.insights.serializers import OFF, Facts, figure_facts, loads_facts, success_facts, times_facts, wanted
 from tasks.insights.services.suggestions import Suggested, suggest
 from tasks.models import Project, Session, Task
 from tasks.selectors.find import task_by_id
@@ -113,28 +113,15 @@ def _analyze(actor: Actor, session: Session, given: SpecialistIntelligence) -> F
 
 
 def _expertise(actor: Actor, session: Session, given: SpecialistIntelligence) -> Facts:
-    figures = figures_of(session.project)
-    key = given.specialist_type or ""
-    rows = success_of(figures, (Dimension.SPECIALIST, Dimension.CELL), key)
-    return {
-        "updated": False,
-        "known": of_tasks.within(rows, success_facts, budget=ROWS_BYTES),
-        "known_total": len(rows),
-        "next": "Expertise follows from what was done and reviewed; there is nothing to enter. "
-        "To teach it, correct a task's specialist_type with update_task.",
-    }
+    known = _analyze(actor, session, given)
+    following = "It follows from what was done and reviewed. To teach it, correct a task's specialist_type."
+    return {"updated": False, **{name: known[name] for name in ("success", "success_total")}, "next": following}
 
 
 def _workload(actor: Actor, session: Session, given: SpecialistIntelligence) -> Facts:
-    load = workload_of(session.project, figures_of(session.project), specialist=given.specialist_type or "")
-    rows = of_tasks.within(load.loads, lambda each: load_facts(each, threshold=load.threshold), budget=ROWS_BYTES)
+    found = workload_of(session.project, figures_of(session.project), specialist=given.specialist_type or "")
     following = "orchestrator_workload_manager(action='suggest_rebalancing') says what would help."
-    return {
-        "specialists": rows,
-        "total": len(load.loads),
-        "days": load.days,
-        "next": following if load.loads else "There is nothing to do: plan a job.",
-    }
+    return {**loads_facts(found), "next": following if found.loads else "There is nothing to do: plan a job."}
 
 
 def _next(actor: Actor, session: Session, given: SpecialistIntelligence) -> Facts:

@@ -19,8 +19,8 @@ from tasks.identity.actor import Actor
 from tasks.insights.choices import Horizon
 from tasks.insights.selectors.figures import figures_of
 from tasks.insights.selectors.rebalancing import APPLIED, Kind, Proposal, Request, preview_of
-from tasks.insights.selectors.workload import LEAST, MOST, THRESHOLD, Workload, workload_of
-from tasks.insights.serializers import Facts, load_facts
+from tasks.insights.selectors.workload import LEAST, MOST, THRESHOLD, workload_of
+from tasks.insights.serializers import Facts, loads_facts
 from tasks.insights.services.rebalance import rebalance
 from tasks.insights.tools.intelligence import LINE, TOOLSET
 from tasks.models import Task
@@ -30,7 +30,7 @@ from tasks.services import order
 from tasks.services.caller import Caller
 from tasks.services.idempotency import run_once
 
-LOADS_BYTES, PROPOSALS_BYTES = 1_100, 1_200
+PROPOSALS_BYTES = 1_200
 Action = Literal[
     "check_capacity", "suggest_rebalancing", "apply", "defer_task", "priority_boost", "assign_task"
 ]  # fmt: skip
@@ -87,12 +87,7 @@ def _capacity(actor: Actor, given: WorkloadManager) -> Facts:
         specialist=asked.specialist,
     )  # fmt: skip
     following = "suggest_rebalancing says what would help." if found.over else "No one has too much."
-    return {**_loads(found), "next": following}
-
-
-def _loads(found: Workload) -> Facts:
-    rows = of_tasks.within(found.loads, lambda each: load_facts(each, threshold=found.threshold), budget=LOADS_BYTES)
-    return {"specialists": rows, "total": len(found.loads), "window_days": found.days, "horizon": found.horizon.value}
+    return {**loads_facts(found), "next": following}
 
 
 def _suggest(actor: Actor, given: WorkloadManager) -> Facts:
