@@ -70,6 +70,7 @@ def test_printed_it_keeps_figures_and_drawings_and_drops_what_is_clicked(open_pa
     page.emulate_media(media="print")
     expect(page.locator("#figures")).to_be_visible()
     expect(page.locator("#per-day svg")).to_be_visible()
+    expect(page.locator("#per-day table")).to_be_visible()
     expect(page.locator("#project-tabs")).to_be_hidden()
     assert _is_within_the_window(page)
 

@@ -22,7 +22,7 @@ from tests.factories import html_of, make_project, make_task, signed_in
 from tests.insights.finished import finish
 
 pytestmark = pytest.mark.django_db
-QUERIES = 25
+QUERIES = 28
 
 
 def page_of(client: Client, project: Project, query: str = "") -> str:
@@ -30,7 +30,7 @@ def page_of(client: Client, project: Project, query: str = "") -> str:
 
 
 def row_of(page: str, name: str) -> str:
-    return re.findall(rf'<tr id="figure-{name}".*?</tr>', page, re.DOTALL)[0]
+    return str(re.findall(rf'<tr id="figure-{name}".*?</tr>', page, re.DOTALL)[0])
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""/projects/{project}/suggestions/accuracy: how often each method was right, and how often suggestions were accepted."""
+"""/projects/{project}/suggestions/accuracy: how often each method was right, and how many were accepted."""
 
 from __future__ import annotations
 
@@ -49,5 +49,5 @@ class AccuracyViews(ProjectApi):
     answers = {"accuracy": AccuracyAnswer}
 
     def accuracy(self, request: Request, project: str) -> Response:
-        """Compare suggestions with the most frequent specialist, with keywords, with rules, and with what was learned."""
+        """Compare suggestions with the most frequent specialist, keywords, rules, and what was learned."""
         return Response(self.shape(measured(self.project(project))))

@@ -72,7 +72,7 @@ def because(answer: Answer) -> str:
     """Say why a specialist was suggested, in the words of its strongest reasons."""
     reasons = [_REASONS[each.kind].format(each.text) for each in answer.factors if each.weight > 0]
     taught = f", learned from {answer.n:,} tasks" if answer.source in ("learned", "both") else ""
-    return f"{' and '.join(reasons[:2])}{taught}" if reasons else "it is the most frequent here"
+    return f"{' and '.join(reasons[:2])}{taught}" if reasons else "nothing in the title says more than what is usual"
 
 
 _REASONS = {
