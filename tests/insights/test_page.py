@@ -219,9 +219,3 @@ class TestSuggestions:
         )  # fmt: skip
         section = page_of(reader, task.project).partition('id="suggestions"')[2]
         assert f"/tasks/{task.public_id}/" in section and "reviewer" in section
-
-
-def test_capacity_hides_what_too_few_say(ada: Assistant, reader: Client) -> None:
-    page = page_of(reader, finish(ada, ENOUGH - 1, "tester"))
-    row = page.partition('data-specialist="tester"')[2].partition("</tr>")[0]
-    assert "too few" in row

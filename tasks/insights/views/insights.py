@@ -16,7 +16,6 @@ from tasks.insights.selectors import page as query
 from tasks.insights.selectors.figures import ENOUGH, figures_of
 from tasks.insights.selectors.flow import flow_of
 from tasks.insights.selectors.suggested import SHOWN, measured
-from tasks.insights.selectors.workload import workload_of
 from tasks.insights.services.figures import count_figures
 from tasks.project_settings import setting
 
@@ -40,7 +39,6 @@ def insights(request: HttpRequest, slug: str) -> HttpResponse:
     }
     if dimension == Dimension.PROJECT:
         context |= {"groups": query.groups(project, figures), "flow": flow_of(project)}
-        context["workload"] = workload_of(project, figures)
         if setting(project, "routing.suggest") != "off":
             context["turned"] = measured(project, newest=SHOWN)
     else:
