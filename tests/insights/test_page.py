@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django_q.models import OrmQ
 
 from tasks.insights.addresses import action_of, tasks_address
 from tasks.insights.choices import Dimension, Kind, Method, Name, Outcome
@@ -20,6 +21,7 @@ from tasks.models import Project, Task
 from tests.assistants import Assistant
 from tests.factories import html_of, make_project, make_task, signed_in
 from tests.insights.finished import finish
+from tests.rest import rest
 
 pytestmark = pytest.mark.django_db
 QUERIES = 28
@@ -155,16 +157,31 @@ class TestALargeBoard:
 
     def test_who_may_act_counts_again(self, ada: Assistant, client: Client) -> None:
         project = finish(ada, ENOUGH)
+        Project.objects.update(settings={"metrics": {"daily": "suggest"}})
         staff = signed_in(client, is_staff=True)
         assert f'action="/projects/{project.slug}/insights/count/"' in page_of(staff, project)
         answer = staff.post(f"/projects/{project.slug}/insights/count/", follow=True)
         assert f'data-n="{ENOUGH}"' in row_of(html_of(answer), Name.DONE)
+
+    def test_where_a_job_counts_daily_it_is_queued(self, ada: Assistant, client: Client) -> None:
+        project = finish(ada, ENOUGH)
+        signed_in(client, is_staff=True).post(f"/projects/{project.slug}/insights/count/")
+        task = OrmQ.objects.get().task
+        assert (task["args"], Figure.objects.count()) == (("count_figures",), 0)
 
     def test_a_reader_does_not(self, ada: Assistant, reader: Client) -> None:
         project = finish(ada, ENOUGH)
         assert f'action="/projects/{project.slug}/insights/count/"' not in page_of(reader, project)
         assert reader.post(f"/projects/{project.slug}/insights/count/").status_code == 403
         assert not Figure.objects.exists()
+
+
+def test_switched_off_there_are_no_figures_on_the_page_and_over_rest(ada: Assistant, reader: Client) -> None:
+    project = finish(ada, ENOUGH)
+    Project.objects.update(settings={"metrics": {"daily": "off"}})
+    page = page_of(reader, project)
+    assert 'id="nothing"' in page and 'id="figures"' not in page
+    assert rest().get(f"/projects/{project.slug}/insights")["figures"] == []
 
 
 @pytest.mark.parametrize("query", ["", *(f"?by={each}" for each in DIMENSIONS)])
@@ -219,3 +236,9 @@ class TestSuggestions:
         )  # fmt: skip
         section = page_of(reader, task.project).partition('id="suggestions"')[2]
         assert f"/tasks/{task.public_id}/" in section and "reviewer" in section
+
+
+def test_capacity_hides_what_too_few_say(ada: Assistant, reader: Client) -> None:
+    page = page_of(reader, finish(ada, ENOUGH - 1, "tester"))
+    row = page.partition('data-specialist="tester"')[2].partition("</tr>")[0]
+    assert "too few" in row

@@ -46,7 +46,8 @@ class InsightViews(ProjectApi):
         """Read the figures, each with how many tasks it rests on."""
         found = figures_of(self.project(project))
         dimensions, names = _DIMENSIONS.read(request) or Dimension.values, _NAMES.read(request) or Name.values
-        rows = [each for each in found if each.name in names and each.dimension in dimensions and not _is_daily(each)]
+        rows = [each for dimension in dimensions for each in found.by(dimension)]
+        rows = [each for each in rows if each.name in names and not _is_daily(each)]
         flow = [{"day": day, "planned": planned, "done": done} for day, planned, done in found.flow]
         facts = {"day": found.day, "days": found.days, "until": found.until, "is_stored": found.is_stored}
         return Response(self.shape({**facts, "figures": rows, "flow": flow}))

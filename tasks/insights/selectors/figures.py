@@ -74,8 +74,10 @@ class Figures:
 
 
 def figures_of(project: Project) -> Figures:
-    """Return the newest figures."""
+    """Return the newest figures; none where the project switched them off."""
     window = window_of(project)
+    if setting(project, "metrics.daily") == "off":
+        return Figures(lambda dimension: (), day=window.day, days=window.days, until=0, is_stored=False)
     events = Event.objects.filter(project=project).order_by("-pk").values_list("pk", "created_at")
     earlier = next(iter(events[FEW : FEW + 1]), None)
     if earlier is None or earlier[1] < window.start:

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 
+from maintenance import schedules
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.pages import action_view, page, text_in
 from tasks.identity.page import find_project
@@ -16,8 +17,11 @@ from tasks.insights.selectors import page as query
 from tasks.insights.selectors.figures import ENOUGH, figures_of
 from tasks.insights.selectors.flow import flow_of
 from tasks.insights.selectors.suggested import SHOWN, measured
+from tasks.insights.selectors.workload import workload_of
 from tasks.insights.services.figures import count_figures
 from tasks.project_settings import setting
+
+JOB = "count_figures"
 
 
 @page
@@ -34,11 +38,13 @@ def insights(request: HttpRequest, slug: str) -> HttpResponse:
         "dimensions": [(each.value, each.label) for each in (Dimension.PROJECT, *query.DIMENSIONS)],
         "enough": ENOUGH,
         "figures": figures,
+        "is_off": setting(project, "metrics.daily") == "off",
         "may_act": Scope.WRITE in scopes,
         "may_manage": Scope.ADMIN in scopes,
     }
     if dimension == Dimension.PROJECT:
         context |= {"groups": query.groups(project, figures), "flow": flow_of(project)}
+        context["workload"] = workload_of(project, figures)
         if setting(project, "routing.suggest") != "off":
             context["turned"] = measured(project, newest=SHOWN)
     else:
@@ -48,8 +54,12 @@ def insights(request: HttpRequest, slug: str) -> HttpResponse:
 
 @action_view(Scope.WRITE)
 def count_again(request: HttpRequest, slug: str) -> HttpResponseBase:
-    """Count the stored figures of today now, and not with the next daily job."""
+    """Count the figures of today again: by a worker, or at once where the project has no daily ones."""
     project = find_project(slug)
-    count_figures(project=project)
-    messages.success(request, "Counted again.")
+    if setting(project, "metrics.daily") == "act":
+        schedules.run_soon(JOB)
+        messages.success(request, "Queued. The figures change as soon as a worker has counted.")
+    else:
+        count_figures(project=project)
+        messages.success(request, "Counted again.")
     return redirect("insights", slug=slug)
