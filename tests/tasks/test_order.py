@@ -219,4 +219,4 @@ def test_what_is_recommended_is_for_the_session(ada: Assistant) -> None:
     first = Task.objects.get(public_id=tasks["Two"])
     assign(task=first, actor=ADA, client="codex")
     assert ada.complete(tasks["One"])["next_recommended_task"]["task_id"] == tasks["Three"]
-    assert ada.call("get_status")["next_ready"]["task_id"] == tasks["Three"]
+    assert ada.call("initialize_session")["next_ready"]["task_id"] == tasks["Three"]
