@@ -29,12 +29,10 @@ def project() -> Project:
 
 @pytest.fixture
 def experienced(project: Project) -> Project:
-    """A project whose words say more than general English: what is fixed in the ledger is tested there."""
+    """A project whose words say more than general English: the ledger is for the bookkeeper."""
     Specialist.objects.create(project=project, name="bookkeeper", role_definition="You keep the books.")
-    for number in range(10):
-        planned(
-            project, *history(f"Ledger {number} balance", "bookkeeper", 6), *history("Build shop", "implementer", 6)
-        )
+    pairs = zip(history("Ledger balance", "bookkeeper", 60), history("Build shop", "implementer", 60), strict=True)
+    planned(project, *(each for pair in pairs for each in pair))
     learned(project)
     return project
 
