@@ -14,7 +14,7 @@ from tasks.insights.facts.window import Window
 
 ENOUGH = 5
 """A rate or a time of fewer is not shown."""
-KEYS = 200
+KEYS = 100
 """How many keys a dimension has: those with the most values."""
 
 
