@@ -30,7 +30,13 @@ def success_facts(found: Success) -> Facts:
     facts: Facts = {"of": found.dimension.value, "name": found.key, "n": found.n}
     if found.rate is None or found.low is None or found.high is None:
         return {**facts, "success": "new: worth a try" if found.is_new else TOO_FEW}
-    return {**facts, "success": round(found.rate, 2), "interval": [round(found.low, 2), round(found.high, 2)]}
+    interval = [round(found.low, 2), round(found.high, 2)]
+    return {
+        **facts,
+        "success": round(found.rate, 2),
+        "interval": interval,
+        **({"is_new": True} if found.is_new else {}),
+    }
 
 
 def times_facts(found: Times | None) -> Facts:

@@ -108,7 +108,8 @@ SECTIONS = (
         Setting("routing.min_confidence", "Sure from", Number(0, 1), 0.6,
             "Below this confidence, a suggestion says that it is unsure."),
         Setting("routing.explore", "Trials of newcomers", Number(0, 10, is_integer=True), 0,
-            "A client or model with fewer tasks than this is proposed before its rate says so."),
+            "For how many tasks beyond three a specialist, client or model counts as new: worth a try before it is "
+            "compared."),
     )),
     Section("templates", "Templates", (
         Setting("templates.suggest", "Suggest templates", ADVICE, "suggest",
@@ -123,8 +124,8 @@ SECTIONS = (
     )),
     Section("metrics", "Figures", (
         Setting("metrics.daily", "Figures", SWITCH, "act",
-            "Off: the insights page has no figures. Suggest: they are counted when someone looks. Act: each day they "
-            "are also kept, for their history."),
+            "Off: there are none. Suggest: they are counted when someone looks, on a large board when someone asks. "
+            "Act: each day they are also kept, for their history."),
         Setting("metrics.window_days", "Window (days)", Number(1, 365, is_integer=True), 30,
             "How far back figures look."),
     )),

@@ -34,6 +34,13 @@ def test_too_few_have_no_rate_and_fewer_are_new() -> None:
     assert [each.is_new for each in found] == [False, True]
 
 
+def test_a_project_that_explores_more_takes_longer_to_call_something_known() -> None:
+    rows = figures(success(Dimension.MODEL, "a", 4, 1), success(Dimension.MODEL, "b", 7, 1))
+    assert [each.is_new for each in success_of(rows)] == [False, False]
+    assert [each.is_new for each in success_of(rows, explore=2)] == [True, False]
+    assert [each.is_new for each in success_of(rows, explore=5)] == [True, True]
+
+
 def test_a_lucky_newcomer_is_below_a_proven_one() -> None:
     rows = success(Dimension.PROJECT, "", 205, 0.7), success(Dimension.CLIENT, "old", 200, 0.9)
     new, old = success_of(figures(*rows, success(Dimension.CLIENT, "lucky", 5, 1.0)), [Dimension.CLIENT])

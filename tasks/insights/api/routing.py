@@ -18,11 +18,12 @@ from tasks.insights.choices import Dimension, Horizon
 from tasks.insights.selectors.figures import figures_of
 from tasks.insights.selectors.rebalancing import APPLIED, Proposal, preview_of
 from tasks.insights.selectors.rebalancing import Request as Asked
-from tasks.insights.selectors.success import success_of
+from tasks.insights.selectors.success import COMPARED, success_of
 from tasks.insights.selectors.times import times_like
 from tasks.insights.selectors.workload import LEAST, MOST, THRESHOLD, Workload, workload_of
 from tasks.insights.services.rebalance import rebalance
 from tasks.models import Task
+from tasks.project_settings import setting
 from tasks.selectors.next_task import next_tasks
 
 SPECIALIST = Parameter("specialist_type", "Of one specialist.", {"type": "string", "maxLength": 64})
@@ -196,8 +197,10 @@ class RoutingViews(ProjectApi):
 
     def success(self, request: Request, project: str) -> Response:
         """Read how often work succeeds, by specialist, complexity, client and model, and how long it takes."""
-        figures, key = figures_of(self.project(project)), request.query_params.get(SPECIALIST.name, "")
-        rows = success_of(figures, (Dimension.SPECIALIST, Dimension.CELL), key) if key else success_of(figures)
+        found, key = self.project(project), request.query_params.get(SPECIALIST.name, "")
+        figures, explore = figures_of(found), setting(found, "routing.explore")
+        dimensions = (Dimension.SPECIALIST, Dimension.CELL) if key else COMPARED
+        rows = success_of(figures, dimensions, key, explore=explore)
         return Response(self.shape({"days": figures.days, "results": rows, "times": times_like(figures, key)}))
 
     def workload(self, request: Request, project: str) -> Response:

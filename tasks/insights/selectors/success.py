@@ -12,7 +12,7 @@ from tasks.insights.selectors.figures import Figure, Figures
 PULL = 8
 """As many tasks as the mean counts for, so that a few lucky ones do not come before what is proven."""
 TRIED = 3
-"""Below so many finished tasks something is new: worth a try before it is compared."""
+"""Below so many finished tasks something is new: worth a try before it is compared. `routing.explore` adds to it."""
 COMPARED = (Dimension.SPECIALIST, Dimension.CELL, Dimension.CLIENT, Dimension.MODEL)
 
 
@@ -29,13 +29,12 @@ class Success:
     rate: float | None = None
     low: float | None = None
     high: float | None = None
-
-    @property
-    def is_new(self) -> bool:
-        return self.n < TRIED
+    is_new: bool = False
 
 
-def success_of(figures: Figures, dimensions: Iterable[Dimension] = COMPARED, key: str = "") -> list[Success]:
+def success_of(
+    figures: Figures, dimensions: Iterable[Dimension] = COMPARED, key: str = "", *, explore: int = 0
+) -> list[Success]:
     """Return the rates by name, so that they are no ranking; with a key, of that specialist, client or model alone.
 
     A specialist, a client or a model is drawn towards the project, a complexity towards its specialist.
@@ -49,16 +48,17 @@ def success_of(figures: Figures, dimensions: Iterable[Dimension] = COMPARED, key
         for each in sorted(figures.of(Name.SUCCESS, dimension), key=lambda each: each.key):
             owner = each.key.partition("/")[0] if dimension == Dimension.CELL else each.key
             if key in ("", owner):
-                found.append(_success(dimension, each, means.get(owner, mean) if dimension == Dimension.CELL else mean))
+                towards = means.get(owner, mean) if dimension == Dimension.CELL else mean
+                found.append(_success(dimension, each, towards, each.n < TRIED + explore))
     return found
 
 
-def _success(dimension: Dimension, figure: Figure, mean: float) -> Success:
+def _success(dimension: Dimension, figure: Figure, mean: float, is_new: bool) -> Success:
     if not figure.is_enough:
-        return Success(dimension, figure.key, figure.n)
+        return Success(dimension, figure.key, figure.n, is_new=is_new)
     successes = figure.value * figure.n
     low, high = wilson(successes, figure.n) or (None, None)
-    return Success(dimension, figure.key, figure.n, shrunk(successes, figure.n, mean), low, high)
+    return Success(dimension, figure.key, figure.n, shrunk(successes, figure.n, mean), low, high, is_new)
 
 
 def shrunk(successes: float, n: int, mean: float) -> float:

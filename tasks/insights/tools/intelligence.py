@@ -20,6 +20,7 @@ from tasks.insights.selectors.workload import workload_of
 from tasks.insights.serializers import OFF, Facts, figure_facts, loads_facts, success_facts, times_facts, wanted
 from tasks.insights.services.suggestions import Suggested, suggest
 from tasks.models import Project, Session, Task
+from tasks.project_settings import setting
 from tasks.selectors.find import task_by_id
 from tasks.selectors.next_task import Candidate, next_tasks
 from tasks.services.caller import Caller
@@ -97,7 +98,7 @@ def _analyze(actor: Actor, session: Session, given: SpecialistIntelligence) -> F
     key = given.specialist_type or ""
     about = (Dimension.SPECIALIST, key) if key else (Dimension.PROJECT, "")
     dimensions = (Dimension.SPECIALIST, Dimension.CELL) if key else COMPARED
-    rows = success_of(figures, dimensions, key)
+    rows = success_of(figures, dimensions, key, explore=setting(session.project, "routing.explore"))
     found = [figure for name in Name if (figure := figures.get(name, *about)) is not None]
     return {
         "days": figures.days,
