@@ -28,8 +28,8 @@ SAFE = METHODS[:3]
 MARK = "quince-42"
 """A text that only those who may read the project get to see."""
 OPEN = {
-    "api-docs", "api-problem", "api-schema", "api-template-schema", "healthz", "login", "logout", "readyz", "sign-in",
-    "sign-in-link", "sign-out", "theme",
+    "api-docs", "api-problem", "api-schema", "api-settings-schema", "api-template-schema", "healthz", "login", "logout",
+    "readyz", "sign-in", "sign-in-link", "sign-out", "theme",
 }  # fmt: skip
 """What answers without credentials."""
 STRANGERS = ("none", "garbage", "expired", "revoked", "inactive")
