@@ -17,6 +17,7 @@ from tasks.insights.models import Figure, Score, Suggestion
 from tasks.insights.selectors import figures as counted
 from tasks.insights.selectors.figures import ENOUGH, figures_of
 from tasks.insights.selectors.page import DIMENSIONS, GROUPS
+from tasks.insights.views import insights as view
 from tasks.models import Project, Task
 from tests.assistants import Assistant
 from tests.factories import html_of, make_project, make_task, signed_in
@@ -242,3 +243,11 @@ def test_capacity_hides_what_too_few_say(ada: Assistant, reader: Client) -> None
     page = page_of(reader, finish(ada, ENOUGH - 1, "tester"))
     row = page.partition('data-specialist="tester"')[2].partition("</tr>")[0]
     assert "too few" in row
+
+
+def test_on_a_large_board_capacity_is_left_to_who_asks_for_it(
+    ada: Assistant, reader: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(view, "LARGE", -1)
+    page = page_of(reader, finish(ada, ENOUGH, "tester"))
+    assert "data-specialist" not in page and "/workload" in page.partition('id="capacity"')[2]

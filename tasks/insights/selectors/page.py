@@ -22,7 +22,7 @@ GROUPS: dict[str, tuple[Name, ...]] = {
     "Gates and handovers": (Name.GATES_MISSED, Name.GATES_WAIVED, Name.HANDOVER_COVERAGE),
 }
 DIMENSIONS = (Dimension.PLAN, Dimension.SPECIALIST, Dimension.CLIENT, Dimension.MODEL, Dimension.TEMPLATE)
-KEYS_SHOWN, TREND_DAYS = 50, 60
+KEYS_SHOWN, TREND_DAYS = 25, 60
 
 
 @dataclass(frozen=True, slots=True)

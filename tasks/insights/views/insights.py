@@ -22,6 +22,8 @@ from tasks.insights.services.figures import count_figures
 from tasks.project_settings import setting
 
 JOB = "count_figures"
+LARGE = 5_000
+"""Unfinished tasks beyond which those of each specialist are not counted on the page."""
 
 
 @page
@@ -43,8 +45,10 @@ def insights(request: HttpRequest, slug: str) -> HttpResponse:
         "may_manage": Scope.ADMIN in scopes,
     }
     if dimension == Dimension.PROJECT:
-        context |= {"groups": query.groups(project, figures), "flow": flow_of(project)}
-        context["workload"] = workload_of(project, figures)
+        flow = flow_of(project)
+        context |= {"groups": query.groups(project, figures), "flow": flow, "is_large": flow.unfinished > LARGE}
+        if not context["is_large"]:
+            context["workload"] = workload_of(project, figures)
         if setting(project, "routing.suggest") != "off":
             context["turned"] = measured(project, newest=SHOWN)
     else:
