@@ -14,7 +14,7 @@ from maintenance.services.import_plan import import_plan
 from maintenance.services.purge import export_of, purge
 from tasks.insights.choices import Method
 from tasks.insights.models import Lesson, Reader, Score, SpecialistCount, Suggestion, WordCount
-from tasks.insights.services.learn import SOON, catch_up, forget, learn, learn_all
+from tasks.insights.services.learn import SOON, _Pupil, catch_up, forget, learn, learn_all
 from tasks.insights.services.suggestions import suggest
 from tasks.models import Event, Project, Task
 from tasks.services.steer import cancel
@@ -167,6 +167,32 @@ def test_a_purge_takes_the_version_of_whoever_learns_at_the_same_time(project: P
     forget(Task.objects.filter(pk=task.pk).values("pk"))
     assert Reader.objects.get(pk=project.pk).version > version
     assert counts_of(project) == {"specialists": {}, "words": {}, "lessons": {}}
+
+
+def test_what_was_computed_before_a_purge_is_not_written(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    [gone] = planned(project, ("Test the cart", "tester"))
+    learned(project)
+    planned(project, ("Build the cart", "implementer"))
+    with monkeypatch.context() as patched:
+        patched.setattr(_Pupil, "write", lambda pupil: pytest.fail("It counted with what is gone."))
+        patched.setattr(_Pupil, "learn", lambda pupil: forget(Task.objects.filter(pk=gone.pk).values("pk")))
+        done = learn(project=project)
+    assert (done.steps, done.has_more) == (0, True)
+    learned(project)
+    assert counts_of(project)["specialists"].keys() == {"implementer"}
+
+
+def test_events_that_may_still_be_preceded_are_left_for_later(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (planned(project, (title, "tester"))[0] for title in ("Test one", "Test two"))
+    with monkeypatch.context() as patched:
+        settled = Event.objects.get(task=first, verb="plan").pk
+        patched.setattr("tasks.insights.selectors.planned.last_id", lambda: settled)
+        learned(project)
+    assert [*Lesson.objects.values_list("pk", flat=True)] == [first.pk]
+    learned(project)
+    assert [*Lesson.objects.values_list("pk", flat=True)] == [first.pk, second.pk]
 
 
 def test_suggestions_of_a_purged_task_go_with_it(project: Project, settings: Settings, tmp_path: Path) -> None:

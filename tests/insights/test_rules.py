@@ -48,10 +48,13 @@ EXAMPLES = {
     "Signing: load tests": "tests",
     "Intermittent timeouts behind the proxy": "a fault",
     "Signing in as it is said in the handbook": "prose",
+    "Weekend rehearsal": "a rehearsal",
+    "Failover: standby or both at once": "one or the other",
     "Ledger invariants": "architecture",
     "Quarterly access audit": "review",
     "User survey": "research",
     "Payments: ability to refund": "a change",
+    "Images blink after scrolling": "what happens",
 }
 
 

@@ -81,7 +81,10 @@ _TROUBLE = (
     r"(?:is|are|stays?) (?:empty|blank|gone|ignored)|nothing happens|disappears?|vanish(?:es)?|garbled|stale|"
     r"high (?:cpu|memory|load|latency)|overflows?|overlaps?|infinite loop|unresponsive|intermittent(?:ly)?|"
     r"throws|raises|unhandled|undefined|invalid|inconsistent|glitch(?:es)?|ignores|loses|broke|problems? with|"
-    r"issues? with|[a-z]+(?:error|exception)|why"
+    r"issues? with|[a-z]+(?:error|exception)|nothing|never|too (?:early|late|many|few|large|small|high|low|long|slow)|"
+    r"truncated|cut off|overwritten|misaligned|blurry|nan|diverges?|drifts?|jumps? by|(?:black|white|blank) screen|"
+    r"unreadable|unreachable|refuses|rejects|swallow(?:s|ed)|out of (?:sync|order)|sometimes|randomly|occasionally|"
+    r"suddenly|no (?:sound|output|response|effect)|why"
 )
 _PICTURE = (
     r"logo|icons?|pages?|screens?|buttons?|banners?|mock-?ups?|layout|theme|favicon|stylesheet|css|dialogs?|forms?"
@@ -172,15 +175,20 @@ _TABLE: tuple[tuple[str, str, str, float], ...] = (
     ("tests", "tester", _any(
         rf"(?:{_KIND_OF_TEST})[ -]test(?:s|ing)?|test (?:suite|plan|cases?|coverage)|tests|testing"), 0.7),
     ("a fault", "debugger", _any(_TROUBLE), 0.7),
-    ("prose", "documenter", _any(_PROSE), 0.65),
+    ("prose", "documenter", _any(
+        rf"{_PROSE}|overview|introduction|primer|explained|(?:privacy|legal|policy) text"), 0.65),
+    ("a rehearsal", "tester", _any(
+        "soak|dry run|rehears(?:al|e)|bug bash|play-?test|trial run|drill|worst[- ]case"), 0.65),
+    ("one or the other", "architect", r":.*\bor\b", 0.6),
     ("architecture", "architect", _any(
         rf"{_SHAPE}|design|interface contract|specification|spec|boundaries|invariants|failure modes|partitioning|"
-        r"conventions|ownership"), 0.65),
-    ("review", "reviewer", _any("review|audit|sign-?off|checklist"), 0.65),
+        r"conventions|ownership|strategy|concept|topology|blueprint|layering|schema"), 0.65),
+    ("review", "reviewer", _any("review|audit|sign-?off|checklist|assessment|second opinion"), 0.65),
     ("research", "researcher", _any("research|spike|investigation|evaluation|analysis|survey|study"), 0.65),
     ("a change", "implementer", _any(
         r"support for|implementation|integration|refactoring|migration|setup|upgrade|endpoint|option to|ability to|"
         r"should (?:be|have|show|allow|support|use)|new (?:feature|command|page|option|api)"), 0.65),
+    ("what happens", "debugger", _any("when(?:ever)?|(?<!look )after|although|even though|despite|instead of|every time"), 0.55),
 )  # fmt: skip
 
 _VERB = re.compile(

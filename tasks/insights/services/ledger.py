@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
+from typing import TypeVar
 
 from orchestrator_site.kernel.compiled import insert_all
 from tasks.insights.models import Lesson, SpecialistCount, WordCount
 from tasks.insights.selectors.counts import learned_of
 
 _CHUNK = 500
+Found = TypeVar("Found", int, str)
 
 
 class Ledger:
@@ -49,7 +51,8 @@ class Ledger:
         """Write lessons and counts. Call it while no other can: see `learn`."""
         lessons = {key: self.lessons[key] for key in sorted(self._changed)}
         insert_all([row for row in lessons.values() if row], update=["specialist", "words"], unique=["task"])
-        Lesson.objects.filter(pk__in=[key for key, row in lessons.items() if row is None])._raw_delete("default")
+        for gone in _chunks(key for key, row in lessons.items() if row is None):
+            Lesson.objects.filter(pk__in=gone).delete()
         self._write_specialists({specialist for _, specialist in self._cells})
         self._write_words()
 
@@ -76,6 +79,11 @@ class Ledger:
                 gone.setdefault(specialist, []).append(word)
         insert_all(rows, update=["count", "newest"], unique=["project", "word", "specialist"])
         for specialist, words in gone.items():
-            left = iter(words)
-            while chunk := list(islice(left, _CHUNK)):
+            for chunk in _chunks(words):
                 WordCount.objects.filter(project=self.project_id, specialist=specialist, word__in=chunk).delete()
+
+
+def _chunks(found: Iterable[Found]) -> Iterator[list[Found]]:
+    left = iter(found)
+    while chunk := list(islice(left, _CHUNK)):
+        yield chunk
