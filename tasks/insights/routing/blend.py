@@ -87,7 +87,7 @@ def choices_by(scores: Mapping[str, float]) -> list[Choice]:
 def _factors(first: str, second: str, rule: Rule | None, words: Mapping[str, int], counts: Counts) -> list[Factor]:
     """Return what speaks for the first rather than the second; where there is no second, what taught the first."""
     if not second:
-        known = ((word, counts.of[word].get(first, 0)) for word in words if word in counts.of)
+        known = ((word, counts.of[word].get(first, 0)) for word in words if word in counts.of and word[0] != RULE)
         return [Factor("word", word, float(count)) for word, count in known if count]
     against = counts.weights(second, words)
     weights = {word: weight - against[word] for word, weight in counts.weights(first, words).items()}

@@ -188,7 +188,8 @@ _TABLE: tuple[tuple[str, str, str, float], ...] = (
     ("a change", "implementer", _any(
         r"support for|implementation|integration|refactoring|migration|setup|upgrade|endpoint|option to|ability to|"
         r"should (?:be|have|show|allow|support|use)|new (?:feature|command|page|option|api)"), 0.65),
-    ("what happens", "debugger", _any("when(?:ever)?|(?<!look )after|although|even though|despite|instead of|every time"), 0.55),
+    ("what happens", "debugger", _any(
+        "when(?:ever)?|(?<!look )after|although|even though|despite|instead of|every time"), 0.55),
 )  # fmt: skip
 
 _VERB = re.compile(
