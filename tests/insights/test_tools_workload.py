@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 from django.utils import timezone
 
 from orchestrator_site.kernel.identity import Scope, with_included
+from orchestrator_site.mcp import registry
+from orchestrator_site.mcp.serializers import described
 from tasks.choices import Priority, Verb
 from tasks.models import Event, Task
 from tests.assistants import Assistant, everything, subtask
@@ -169,3 +172,10 @@ def test_answers_stay_small(ada: Assistant, action: str) -> None:
             complexity="very_complex", created_at=old,
         )  # fmt: skip
     assert len(ada.send(TOOL, action=action).text.encode()) <= 2000
+
+
+def test_both_tools_of_routing_are_small() -> None:
+    tools = [described(tool) for tool in registry.tools(["routing"])]
+    assert [tool.name for tool in tools] == ["orchestrator_specialist_intelligence", "orchestrator_workload_manager"]
+    rows = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools]
+    assert len(json.dumps(rows, separators=(",", ":")).encode()) <= 1300
