@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tasks.choices import FINISHED
 from tasks.models import Dependency, Task
+from tasks.services import leases
 from tasks.services.actions import seen_as
 from tasks.services.archive import archive, restore
 from tasks.services.archive_plans import archive_plans
@@ -65,6 +66,9 @@ class Board(states.Board):
         if archived:
             self.attempt(lambda: restore(task=archived[0], actor=self.actors[who]))
 
+    def sweep(self, who: str, where: int, luck: int) -> None:
+        leases.free_run_out(project=self.project)  # of what is archived, leases stay
+
     def plan_another(self, who: str, where: int, luck: int) -> None:
         """Plan what waits for tasks of earlier plans, whatever became of them."""
         if Task.objects.count() < states.MOST_TASKS:
@@ -77,8 +81,8 @@ class Board(states.Board):
 
 
 STEPS = (
-    *states.STEPS, *states.OTHERS * 2, *(Board.archive,) * 2, *(Board.restore,) * 3, Board.archive_plans,
-    *(Board.plan_another,) * 2,
+    *(getattr(Board, step.__name__) for step in (*states.STEPS, *states.OTHERS * 2)),
+    *(Board.archive,) * 2, *(Board.restore,) * 3, Board.archive_plans, *(Board.plan_another,) * 2,
 )  # fmt: skip
 
 
