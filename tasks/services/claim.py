@@ -72,12 +72,16 @@ _best_for_one_of = Compiled(
 )
 _ties = Compiled(
     lambda plan, priority, status, due_at, chain, unblocks: (
-        knowing_needs(Task.objects.all())
+        Task.objects.all()
         .ready()
-        .filter(root=plan, priority=priority, status=status, due_at=due_at, chain=chain, unblocks=unblocks)
-        .select_for_update(of=("self",), skip_locked=True)[:TIES]
+        .filter(root=plan, priority=priority, status=status, due_at=due_at, chain=chain, unblocks=unblocks)[:TIES]
     )
-)  # fmt: skip
+)
+_one_of_the_ties = Compiled(
+    lambda pk: (
+        knowing_needs(Task.objects.filter(pk=pk, is_ready=True)).select_for_update(of=("self",), skip_locked=True)
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +171,13 @@ def _going_on(best: Any, session: Session | None, specialist: str | None) -> Tas
         for task in _ties(plan=best.last_plan, **{name: getattr(best, name) for name in RANK})
         if specialist in (None, task.specialist) and is_meant_for(task, session)
     ]
-    return next(iter(closest(fitting, best.last_paths)), best)
+    for task in closest(fitting, best.last_paths):
+        # Only one is locked: others that claim at the same time pass over what is, and the ties may be all there is.
+        if task.pk == best.pk:
+            break
+        if found := _one_of_the_ties.first(pk=task.pk):
+            return found
+    return cast("Task", best)
 
 
 def locked(task: Task | TaskName, guard: Guard | None = None) -> Task:

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from tasks.insights import charts
 from tasks.insights.addresses import Action, tasks_address
-from tasks.insights.choices import Name
+from tasks.insights.choices import COUNTS, Name
 from tasks.insights.selectors.figures import Figure
 from tasks.insights.selectors.routing import Answer
 from tasks.insights.wording import in_words
@@ -57,6 +57,8 @@ def figure_cell(project: Project, figure: Figure, most: float, line: str) -> Saf
     high = f", 9 of 10 within {figure_high(figure)}" if figure.high is not None else ""
     link = '{}<a class="number" href="{}">{}<span class="sr">, {} of \u2068{}\u2069: show the tasks</span></a> '
     shown = format_html(link, narrow, figure_tasks(project, figure), value, label.lower(), line)
+    if figure.name in COUNTS:
+        return shown
     return format_html(
         '{}<span class="hint number">n {}{}</span>{}', shown, f"{figure.n:,}", high, figure_reach(figure, most)
     )

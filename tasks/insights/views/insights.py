@@ -45,8 +45,9 @@ def insights(request: HttpRequest, slug: str) -> HttpResponse:
         "may_manage": Scope.ADMIN in scopes,
     }
     if dimension == Dimension.PROJECT:
-        flow = flow_of(project)
-        context |= {"groups": query.groups(project, figures), "flow": flow, "is_large": flow.unfinished > LARGE}
+        flow, groups = flow_of(project), query.groups(project, figures)
+        context |= {"groups": groups, "flow": flow, "is_large": flow.unfinished > LARGE}
+        context["has_trend"] = any(len(row.trend) > 1 for rows in groups.values() for row in rows)
         if not context["is_large"]:
             context["workload"] = workload_of(project, figures)
         if setting(project, "routing.suggest") != "off":
