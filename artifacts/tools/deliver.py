@@ -11,7 +11,6 @@ from artifacts.models import Artifact, ArtifactVersion
 from artifacts.selectors import artifacts
 from artifacts.serializers import info_of
 from artifacts.services.deliver import OUTCOMES, Delivery, DeliveryRequest, deliver, prepare_delivery
-from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Invalid, NotFound
 from orchestrator_site.mcp.registry import LONG, LONG_ANSWER, Arguments, resource, tool
 from orchestrator_site.mcp.schema import HIDDEN
@@ -20,7 +19,7 @@ from tasks.choices import Status
 from tasks.gates.pieces import piece_of
 from tasks.models import Session, Task
 from tasks.selectors.find import TaskName
-from tasks.selectors.next_task import LOOKED_AT, first_for
+from tasks.selectors.next_task import first_of_plan, first_of_project
 from tasks.services.attempts import COST_LIMIT, TOKENS_LIMIT, usage_of
 from tasks.services.caller import Caller
 from tasks.services.gates import completing
@@ -131,8 +130,7 @@ def _delivered(done: Delivery, given: CompleteSubtask, session: Session | None, 
         plan = parent  # which completing has just read
     else:
         plan = Task.objects.only("public_id", "status", "parent", "root").get(pk=task.plan_id)
-    following = first_for(session, _ready_in_plan(plan=task.plan_id))
-    following = following or first_for(session, _ready_in_project(project=task.project_id))
+    following = first_of_plan(task.plan_id, session) or first_of_project(task.project_id, session)
     return {
         "status": task.status,
         "artifact_info": info_of(done.versions[0]) if done.versions else None,
@@ -151,12 +149,6 @@ def _left_out(given: CompleteSubtask) -> list[str]:
     """Name a reason that a completion has no place for; to refuse it would cost sending all of it again."""
     is_said = given.reason and OUTCOMES[given.next_action] == Status.COMPLETED
     return ["reason: only for needs_revision and blocked, so not stored"] if is_said else []
-
-
-_NAMED = ("public_id", "title", "specialist", "for_client", "for_model")
-# The plan implies the project; with it, SQLite would scan the queue of the whole project.
-_ready_in_plan = Compiled(lambda plan: Task.objects.ready().filter(root=plan).only(*_NAMED)[:LOOKED_AT])
-_ready_in_project = Compiled(lambda project: Task.objects.ready().filter(project=project).only(*_NAMED)[:LOOKED_AT])
 
 
 def _next_step(task: Task, plan: Task, following: Task | None) -> str:

@@ -11,15 +11,15 @@ from django.db.models import Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.text import shortened
 from tasks.choices import Priority, Status
 from tasks.models import Attempt, Project, Session, Task, TaskQuerySet
 from tasks.selectors.overlaps import Overlap, overlaps_of_all, shared
+from tasks.selectors.rows import ROW_FIELDS
 
 RANK = ("priority", "status", "due_at", "chain", "unblocks")
 """What decides before anything about the session; tasks that are equal in these tie."""
-LOOKED_AT = 5
-"""Ready tasks of which the first is named that is for a session."""
 TIES = 20
 """Ties of the last plan that are looked at."""
 _DAY = timedelta(days=1)
@@ -48,7 +48,7 @@ def next_tasks(
     """
     rows = Task.objects.filter(project=project).ready()
     rows = rows.filter(specialist=specialist) if specialist else rows
-    rows = rows.filter(meant_for(session.client_name.lower(), session.model.lower())) if session else rows
+    rows = rows.filter(meant_for(**names_of(session))) if session else rows
     last = _last_of(session) if session else None
     found = list(rows[:limit])
     if found and last:
@@ -63,14 +63,34 @@ def meant_for(client: Any, model: Any) -> Q:
     return (Q(for_client="") | Q(for_client=client)) & (Q(for_model="") | Q(for_model=model))
 
 
+def names_of(session: Session) -> dict[str, str]:
+    """Return the client and the model of a session, as wishes are stored."""
+    return {"client": session.client_name.strip().lower(), "model": session.model.strip().lower()}
+
+
 def is_meant_for(task: Task, session: Session) -> bool:
     """Whether no other client or model is wished for."""
-    return task.for_client in ("", session.client_name.lower()) and task.for_model in ("", session.model.lower())
+    client, model = names_of(session).values()
+    return task.for_client in ("", client) and task.for_model in ("", model)
 
 
-def first_for(session: Session | None, ready: Iterable[Task]) -> Task | None:
-    """Return the first of some tasks that is for a session; people may do all."""
-    return next((task for task in ready if session is None or is_meant_for(task, session)), None)
+class _First:
+    """The first ready task of a project or a plan that is for a session; people may do all."""
+
+    def __init__(self, column: str) -> None:
+        def ready(key: Any, *which: Any) -> TaskQuerySet:
+            return Task.objects.filter(*which, **{column: key}).ready().only(*ROW_FIELDS)[:1]
+
+        self._of_all = Compiled(lambda key: ready(key))
+        self._meant = Compiled(lambda key, client, model: ready(key, meant_for(client, model)))
+
+    def __call__(self, key: int, session: Session | None) -> Task | None:
+        return self._meant.first(key=key, **names_of(session)) if session else self._of_all.first(key=key)
+
+
+first_of_project = _First("project")
+# The plan implies the project; with it, SQLite would scan the queue of the whole project.
+first_of_plan = _First("root")
 
 
 def ties_of(ready: TaskQuerySet, best: Task, plan: int) -> TaskQuerySet:

@@ -11,7 +11,7 @@ from orchestrator_site.kernel.compiled import Compiled
 from tasks.choices import Status
 from tasks.models import Project, Session, Task, TaskQuerySet
 from tasks.selectors import counts
-from tasks.selectors.next_task import LOOKED_AT, first_for
+from tasks.selectors.next_task import first_of_plan, first_of_project
 from tasks.selectors.open_plans import OpenPlans, last_finished, open_plans
 
 SHOWN = 5
@@ -64,7 +64,6 @@ class _Queries:
         self.latest = Compiled(
             lambda key, statuses: leaves(key).filter(status__in=statuses).order_by("-updated_at")[:SHOWN]
         )
-        self.ready = Compiled(lambda key: Task.objects.filter(**{column: key}).ready()[:LOOKED_AT])
 
 
 _OF_PROJECT, _OF_PLAN = _Queries("project"), _Queries("root")
@@ -80,7 +79,7 @@ def overview(project: Project, session: Session | None, *, plan: Task | None = N
         active=_active(queries, key, session, min(SHOWN, by_status.get(Status.ACTIVE, 0))),
         needs_revision=_rows(queries, key, [Status.NEEDS_REVISION], by_status),
         waits_for_a_person=_rows(queries, key, [Status.IN_REVIEW, Status.BLOCKED, Status.FAILED], by_status),
-        next_ready=first_for(session, queries.ready(key=key)),
+        next_ready=(first_of_plan if plan else first_of_project)(key, session),
         plans=plans,
         last_finished=last_finished(project) if plans and not plans.total else None,
     )
