@@ -21,7 +21,7 @@ from tasks.models import Project, ResourceHold, Session, Task, TaskQuerySet, kno
 from tasks.roles import catalogue
 from tasks.selectors.blockers import has_open_dependencies, open_dependencies, why_nothing_is_ready
 from tasks.selectors.find import TaskName, task_by_id
-from tasks.selectors.next_task import RANK, TIES, closest, is_meant_for, last_attempts, meant_for
+from tasks.selectors.next_task import RANK, TIES, closest, is_meant_for, last_attempts, meant_for, names_of
 from tasks.services import deferrals, holds, leases, rollup, transitions
 from tasks.services.effect import Effect
 
@@ -70,16 +70,26 @@ _best_for_one_of = Compiled(
         project, now, session, client, model, Q(specialist=specialist)
     )
 )
+
+
+def _tying(client: Any, model: Any, *which: Any, **rank: Any) -> TaskQuerySet:
+    return Task.objects.filter(meant_for(client, model), *which, **rank).ready()[:TIES]
+
+
 _ties = Compiled(
-    lambda plan, priority, status, due_at, chain, unblocks: (
-        Task.objects.all()
-        .ready()
-        .filter(root=plan, priority=priority, status=status, due_at=due_at, chain=chain, unblocks=unblocks)[:TIES]
+    lambda client, model, root, priority, status, due_at, chain, unblocks: _tying(
+        client, model, root=root, priority=priority, status=status, due_at=due_at, chain=chain, unblocks=unblocks
     )
 )
+_ties_of = Compiled(
+    lambda specialist, client, model, root, priority, status, due_at, chain, unblocks: _tying(
+        client, model, Q(specialist=specialist), root=root,
+        priority=priority, status=status, due_at=due_at, chain=chain, unblocks=unblocks,
+    )
+)  # fmt: skip
 _one_of_the_ties = Compiled(
-    lambda pk: (
-        knowing_needs(Task.objects.filter(pk=pk, is_ready=True)).select_for_update(of=("self",), skip_locked=True)
+    lambda pk: knowing_needs(Task.objects.filter(pk=pk, is_ready=True)).select_for_update(
+        of=("self",), skip_locked=True
     )
 )
 
@@ -157,7 +167,7 @@ def claim_next(*, project: Project, actor: Actor, specialist: str | None = None)
 def _best_for(project: Project, session: Session | None, specialist: str | None) -> list[Any]:
     asked: dict[str, Any] = {"project": project, "now": timezone.now()}
     if session is not None:
-        asked |= {"session": session, "client": session.client_name.lower(), "model": session.model.lower()}
+        asked |= {"session": session, **names_of(session)}
         return _best_for_one_of(**asked, specialist=specialist) if specialist else _best_for_one(**asked)
     return _best_of(**asked, specialist=specialist) if specialist else _best_of_all(**asked)
 
@@ -166,12 +176,9 @@ def _going_on(best: Any, session: Session | None, specialist: str | None) -> Tas
     """Return a task of the plan in which the session did something last, if one there ties with the best."""
     if session is None or best.last_plan is None or (best.last_plan == best.plan_id and not best.last_paths):
         return cast("Task", best)
-    fitting = [
-        task
-        for task in _ties(plan=best.last_plan, **{name: getattr(best, name) for name in RANK})
-        if specialist in (None, task.specialist) and is_meant_for(task, session)
-    ]
-    for task in closest(fitting, best.last_paths):
+    asked = {**names_of(session), "root": best.last_plan, **{name: getattr(best, name) for name in RANK}}
+    ties = _ties_of(**asked, specialist=specialist) if specialist else _ties(**asked)
+    for task in closest(ties, best.last_paths):
         # Only one is locked: others that claim at the same time pass over what is, and the ties may be all there is.
         if task.pk == best.pk:
             break

@@ -16,7 +16,7 @@ from tasks import roles
 from tasks.choices import Priority, Status
 from tasks.identity.actor import Actor
 from tasks.models import NEVER, Event, Project, Task
-from tasks.selectors.next_task import next_tasks
+from tasks.selectors.next_task import TIES, next_tasks
 from tasks.selectors.overlaps import overlaps_of, shared
 from tasks.services import claim as claims
 from tasks.services.actions import seen_as
@@ -134,6 +134,17 @@ def test_the_last_plan_offers_nothing_that_is_for_another_specialist_or_client(c
     assert claim_next(project=claude.project, actor=claude, specialist="tester").task == older["a"]
 
 
+def test_in_the_last_plan_a_task_is_found_behind_many_that_are_for_others(claude: Actor) -> None:
+    older, newer = planned(claude, a=()), planned(claude, done=(), **{f"t{n}": () for n in range(2 * TIES)}, last=())
+    Task.objects.filter(title__startswith="t", root=newer["last"].root).update(for_client="codex")
+    change(newer["t0"], for_client="", specialist="reviewer")
+    complete(task=newer["done"], actor=claude, summary="Done")
+    [first, *_] = next_tasks(claude.project, claude.session, specialist="tester")
+    assert first.task == newer["last"]
+    assert claim_next(project=claude.project, actor=claude, specialist="tester").task == newer["last"]
+    assert older["a"].status == Status.PENDING
+
+
 def test_what_comes_next_is_said_without_changing_anything(claude: Actor) -> None:
     planned(claude, a=(), b=())
     before = list(Task.objects.values()), Event.objects.count()
@@ -227,12 +238,12 @@ def test_nothing_is_next_on_an_empty_board(claude: Actor) -> None:
         claim_next(project=claude.project, actor=claude)
 
 
-@pytest.mark.parametrize("name", ["_best_of_all", "_best_of", "_best_for_one", "_best_for_one_of", "_ties"])
+@pytest.mark.parametrize("name", ["_best_of_all", "_best_of", "_best_for_one", "_best_for_one_of", "_ties", "_ties_of"])
 def test_the_best_ready_task_is_read_in_the_order_of_an_index(name: str, claude: Actor) -> None:
     planned(claude, a=())
     known: dict[str, Any] = {
         "project": claude.project, "now": timezone.now(), "session": claude.session, "client": "a", "model": "b",
-        "specialist": "tester", "plan": 1, "priority": 1, "status": Status.PENDING, "due_at": NEVER, "chain": 1,
+        "specialist": "tester", "root": 1, "priority": 1, "status": Status.PENDING, "due_at": NEVER, "chain": 1,
         "unblocks": 0,
     }  # fmt: skip
     query = getattr(claims, name)
