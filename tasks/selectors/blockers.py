@@ -11,6 +11,7 @@ from orchestrator_site.kernel.compiled import Compiled
 from orchestrator_site.kernel.errors import Hint, NotReady
 from tasks.choices import CLAIMABLE, FINISHED, Status
 from tasks.models import Dependency, Project, Session, Task
+from tasks.selectors.next_task import meant_for, names_of
 from tasks.selectors.resources import WAITS_FOR_ONE, waited_for
 
 _open = Compiled(lambda task: Dependency.objects.open().filter(task=task).order_by().values_list("pk")[:1])
@@ -73,20 +74,16 @@ def edges_of(task: Task) -> tuple[list[Edge], list[Edge]]:
 def why_nothing_is_ready(project: Project, specialist: str | None, session: Session | None) -> NotReady:
     tasks = Task.objects.filter(project=project).on_board().leaves()
     yours = list(tasks.filter(lease_session=session).values_list("public_id", flat=True)[:5]) if session else []
-    if specialist:
-        others_ready = tasks.ready().exists()
-        tasks = tasks.filter(specialist=specialist)
+    meant = meant_for(**names_of(session)) if session else Q()
+    others_ready = specialist and tasks.filter(meant, is_ready=True).exclude(specialist=specialist).exists()
+    tasks = tasks.filter(specialist=specialist) if specialist else tasks
     counts: dict[str, int] = dict(tasks.order_by().values_list("status").annotate(Count("pk")))
     details: dict[str, Any] = {
         "counts": {status: number for status, number in sorted(counts.items()) if number},
         "yours": yours,
     }
-    if specialist and others_ready:
-        return NotReady(
-            f"No {specialist} task is ready.", next="Others are ready.", hint=Hint.ANY_SPECIALIST, details=details
-        )
-    if meant := tasks.filter(is_ready=True).count():
-        details["meant_for_others"] = meant
+    if meant and (number := tasks.filter(~meant, is_ready=True).count()):
+        details["meant_for_others"] = number
     deferred = tasks.filter(status__in=CLAIMABLE, not_before__isnull=False).aggregate(at=Min("not_before"))["at"]
     if deferred:
         details["deferred_until"] = deferred.isoformat(timespec="seconds")
@@ -95,6 +92,8 @@ def why_nothing_is_ready(project: Project, specialist: str | None, session: Sess
     if resources:
         details["resources"] = resources
     following, hint = _next_step(counts, yours, details)
+    if others_ready:
+        following, hint = "Others are ready.", Hint.ANY_SPECIALIST
     return NotReady(message, next=following, hint=hint, details=details)
 
 

@@ -8,10 +8,11 @@ import pytest
 from django.utils import timezone
 
 from maintenance.jobs import free_expired_leases
-from orchestrator_site.kernel.errors import Conflict, Forbidden, Invalid, NotReady
+from orchestrator_site.kernel.errors import Conflict, Forbidden, Hint, Invalid, NotReady
 from tasks.choices import Priority, Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Event, Project, Task
+from tasks.selectors.blockers import why_nothing_is_ready
 from tasks.selectors.next_task import next_tasks
 from tasks.services.claim import claim, claim_next
 from tasks.services.complete import complete
@@ -147,6 +148,36 @@ def test_names_are_compared_as_a_whole(project: Project, task: Task) -> None:
     assert claim_next(project=project, actor=assistant(project, model="Opus")).task == task
 
 
+def test_spaces_around_the_name_of_a_client_do_not_count(project: Project, task: Task) -> None:
+    assign(task=task, actor=ADA, client="Codex ", model=" GPT")
+    assert claim_next(project=project, actor=assistant(project, client=" Codex ", model="GPT ")).task == task
+
+
+def test_what_is_meant_for_others_is_not_offered_instead_of_a_specialist(project: Project, task: Task) -> None:
+    assign(task=task, actor=ADA, client="codex")
+    make_task(project, parent=task.parent, specialist="reviewer")
+    with pytest.raises(NotReady) as rejection:
+        claim_next(project=project, actor=assistant(project), specialist="reviewer")
+    assert rejection.value.hint != Hint.ANY_SPECIALIST
+
+
+def test_for_a_specialist_it_is_counted_what_is_meant_for_others_and_deferred(project: Project, task: Task) -> None:
+    assign(task=task, actor=ADA, client="codex")
+    later = make_task(project, parent=task.parent, specialist=task.specialist)
+    defer(task=later, actor=ADA, until=timezone.now() + HOUR)
+    make_task(project, parent=task.parent, specialist="reviewer", is_ready=True)
+    with pytest.raises(NotReady) as rejection:
+        claim_next(project=project, actor=assistant(project), specialist=task.specialist)
+    details = rejection.value.details
+    assert (rejection.value.hint, details["meant_for_others"]) == (Hint.ANY_SPECIALIST, 1)
+    assert "deferred_until" in details
+
+
+def test_what_others_lock_is_not_called_meant_for_others(project: Project, task: Task) -> None:
+    for actor in (ADA, assistant(project)):
+        assert "meant_for_others" not in why_nothing_is_ready(project, None, actor.session).details
+
+
 def test_a_specialist_is_passed_over_too(project: Project, task: Task) -> None:
     assign(task=task, actor=ADA, client="codex")
     with pytest.raises(NotReady):
@@ -220,3 +251,10 @@ def test_what_is_recommended_is_for_the_session(ada: Assistant) -> None:
     assign(task=first, actor=ADA, client="codex")
     assert ada.complete(tasks["One"])["next_recommended_task"]["task_id"] == tasks["Three"]
     assert ada.call("initialize_session")["next_ready"]["task_id"] == tasks["Three"]
+
+
+def test_what_is_recommended_is_found_behind_many_that_are_for_others(ada: Assistant) -> None:
+    tasks = ada.plan("One", *(f"For codex {number}" for number in range(9)), "Last")
+    Task.objects.filter(title__startswith="For codex").update(for_client="codex")
+    assert ada.complete(tasks["One"])["next_recommended_task"]["task_id"] == tasks["Last"]
+    assert ada.call("initialize_session")["next_ready"]["task_id"] == tasks["Last"]
