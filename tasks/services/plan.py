@@ -16,7 +16,7 @@ from orchestrator_site.kernel.identity import Scope
 from orchestrator_site.kernel.signals import tasks_changed
 from orchestrator_site.kernel.text import shortened
 from tasks import events
-from tasks.choices import CLAIMABLE, Complexity, Priority, Status, Verb
+from tasks.choices import CLAIMABLE, Complexity, Status, Verb
 from tasks.due import time_in
 from tasks.effort import minutes_in
 from tasks.gates.definition import GATES_LIMIT, normalised, with_defaults
@@ -120,6 +120,8 @@ def _root(project: Project, description: str, complexity: str, context: str, par
         parent = divide(parent, actor=actor)
         root.parent, root.root_id, root.depth = parent, parent.plan_id, parent.depth + 1
         root.position = _last_position(parent.plan_id) + 1
+        for name in ("priority", "not_before", "for_client", "for_model"):
+            setattr(root, name, getattr(parent, name))
     insert(root)
     inherited = dependencies.inherited_from(parent) if parent is not None else []
     dependencies.lock_needed(need for need, _ in inherited)
@@ -168,35 +170,39 @@ def _build(root: Task, draft: list[Draft], usual: list[dict[str, Any]], *, may_l
     first = _last_position(root.plan_id) + 1 if root.root_id else 1
     reviews_all = bool(setting(root.project, "review"))
     zone, now = setting(root.project, "time_zone"), root.created_at
-    return [
-        Task(
+    tasks: list[Task] = []
+    for entry, public_id, reach in zip(draft, public_ids, chains.foreseen(draft), strict=True):
+        spec, above = entry.spec, root if entry.parent is None else tasks[entry.parent]
+        task = Task(
             project_id=root.project_id,
             public_id=public_id,
             root_id=root.plan_id,
             depth=root.depth + 1 + entry.depth,
-            position=first + index,
-            is_leaf=not entry.spec.subtasks,
-            title=entry.spec.title.strip(),
-            description=entry.spec.description,
-            specialist=entry.spec.specialist,
-            complexity=entry.spec.complexity or root.complexity,
-            effort=entry.spec.effort,
-            effort_minutes=minutes_in(entry.spec.effort),
+            position=first + len(tasks),
+            is_leaf=not spec.subtasks,
+            title=spec.title.strip(),
+            description=spec.description,
+            specialist=spec.specialist,
+            complexity=spec.complexity or root.complexity,
+            effort=spec.effort,
+            effort_minutes=minutes_in(spec.effort),
             created_at=now,
             updated_at=now,
             active_at=now,
-            due_at=time_in(entry.spec.due_at, zone=zone) or NEVER,
-            not_before=time_in(entry.spec.not_before, zone=zone, ends=False),
-            priority=entry.spec.priority or Priority.NORMAL,
-            context=entry.spec.context,
-            paths=list(entry.spec.paths),
+            due_at=time_in(spec.due_at, zone=zone) or NEVER,
+            not_before=time_in(spec.not_before, zone=zone, ends=False) or above.not_before,
+            priority=spec.priority or above.priority,
+            for_client=above.for_client,
+            for_model=above.for_model,
+            context=spec.context,
+            paths=list(spec.paths),
             chain=reach.chain,
             unblocks=reach.unblocks,
-            gates=_gates(entry.spec, usual),
-            requires_review=_review(entry.spec.review, reviews_all, may_leave_out=may_leave_out_review),
+            gates=_gates(spec, usual),
+            requires_review=_review(spec.review, reviews_all, may_leave_out=may_leave_out_review),
         )
-        for index, (entry, public_id, reach) in enumerate(zip(draft, public_ids, chains.foreseen(draft), strict=True))
-    ]
+        tasks.append(task)
+    return tasks
 
 
 def _too_many_gates(draft: list[Draft], usual: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from tasks.services.claim import claim, claim_next
 from tasks.services.complete import complete
 from tasks.services.order import assign, boost, defer
 from tasks.services.steer import cancel, release
-from tests.assistants import Assistant
+from tests.assistants import Assistant, subtask
 from tests.factories import make_plan, make_project, make_session, make_task
 
 pytestmark = pytest.mark.django_db
@@ -258,3 +258,27 @@ def test_what_is_recommended_is_found_behind_many_that_are_for_others(ada: Assis
     Task.objects.filter(title__startswith="For codex").update(for_client="codex")
     assert ada.complete(tasks["One"])["next_recommended_task"]["task_id"] == tasks["Last"]
     assert ada.call("initialize_session")["next_ready"]["task_id"] == tasks["Last"]
+
+
+def test_the_parts_of_a_divided_task_keep_its_deferral_wish_and_priority(ada: Assistant) -> None:
+    whole = Task.objects.get(public_id=ada.plan("Whole")["Whole"])
+    until = timezone.now() + HOUR
+    defer(task=assign(task=whole, actor=ADA, client="codex", model="gpt"), actor=ADA, until=until)
+    boost(task=whole, actor=ADA, priority=Priority.URGENT)
+    parts = ada.plan("One", "Two", parent_task_id=whole.public_id)
+    for part in Task.objects.filter(public_id__in=[parts["One"], parts["Two"]]):
+        assert (part.not_before, part.for_client, part.for_model) == (until, "codex", "gpt")
+        assert (part.priority, part.is_ready) == (Priority.URGENT, False)
+
+
+def test_a_group_is_planned_with_a_deferral_and_a_priority_for_what_says_nothing_else(ada: Assistant) -> None:
+    parts = [subtask("As the group"), subtask("Its own", not_before="2098-01-01", priority="low")]
+    group = {"title": "Group", "description": "x", "not_before": "2099-01-01", "priority": "high", "subtasks": parts}
+    ada.call("plan_task", description="A job", subtasks=[group, subtask("Beside")])
+    found = {task.title: (task.not_before and task.not_before.year, task.priority) for task in Task.objects.leaves()}
+    assert found == {
+        "As the group": (2099, Priority.HIGH),
+        "Its own": (2098, Priority.LOW),
+        "Beside": (None, Priority.NORMAL),
+    }
+    assert [task.title for task in Task.objects.all().ready()] == ["Beside"]
