@@ -36,12 +36,12 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return self.filter(root_id=plan.root_id or plan.pk)
 
     def ready(self) -> TaskQuerySet:
-        """Leaves that can be claimed now, best first: docs/routing.md explains the order.
+        """Leaves that can be claimed now, best first."""
+        return self.filter(is_ready=True).best_first()
 
-        By status, what was sent back comes first.
-        """
-        order = ("-priority", "status", "due_at", "-chain", "-unblocks", "root_id", "position")
-        return self.filter(is_ready=True).order_by(*order)
+    def best_first(self) -> TaskQuerySet:
+        """In the order that docs/routing.md explains; by status, what was sent back comes first."""
+        return self.order_by("-priority", "status", "due_at", "-chain", "-unblocks", "root_id", "position")
 
     def lease_over(self, now: datetime) -> TaskQuerySet:
         """Active leaves whose lease has expired; ending a session ends its leases too."""

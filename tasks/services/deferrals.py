@@ -27,7 +27,8 @@ def end_due(*, project: Project, now: datetime, limit: int) -> list[Task]:
     if not _is_any(project=project, now=now):
         return []
     with transaction.atomic(), events.together():
-        tasks = list(due(project, now).select_for_update(of=("self",), skip_locked=True).order_by("pk")[:limit])
+        rows = due(project, now).best_first()[:limit]  # whoever claims next looks at no more
+        tasks = list(rows.select_for_update(of=("self",), skip_locked=True))
         keys = [task.pk for task in tasks]
         Task.objects.filter(pk__in=keys).update(not_before=None)
         readiness.refresh_by_keys(keys)

@@ -16,6 +16,7 @@ from tasks.selectors.blockers import why_nothing_is_ready
 from tasks.selectors.next_task import next_tasks
 from tasks.services.claim import claim, claim_next
 from tasks.services.complete import complete
+from tasks.services.leases import SWEEP_LIMIT
 from tasks.services.order import assign, boost, defer
 from tasks.services.steer import cancel, release
 from tests.assistants import Assistant, subtask
@@ -73,6 +74,13 @@ def test_what_came_due_is_weighed_against_what_is_ready(project: Project, task: 
     come_due(task)
     assert claim_next(project=project, actor=ADA).task == task
     assert claim_next(project=project, actor=ADA).task == other
+
+
+def test_of_many_that_come_due_together_the_best_is_claimed(project: Project, task: Task) -> None:
+    plan = make_plan(project, SWEEP_LIMIT)
+    last = make_task(project, parent=plan, priority=Priority.URGENT)
+    Task.objects.leaves().filter(root=plan).update(not_before=timezone.now() - HOUR)
+    assert claim_next(project=project, actor=ADA).task == last
 
 
 def test_what_came_due_can_be_claimed_by_name_before_anyone_looked(task: Task) -> None:
