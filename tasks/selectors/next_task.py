@@ -44,7 +44,8 @@ def next_tasks(
 ) -> list[Candidate]:
     """Return the ready tasks that come next, the first as `claim_next` takes it for the session. Changes nothing.
 
-    Without a session, nothing is said about the last plan, and tasks for certain clients and models are among them.
+    So nothing is among them whose deferral or lease is over but not yet ended; a claim ends it first. Without a
+    session, nothing is said about the last plan, and tasks for certain clients and models are among them.
     """
     rows = Task.objects.filter(project=project).ready()
     rows = rows.filter(specialist=specialist) if specialist else rows
