@@ -45,7 +45,6 @@ READ_ONLY = (
 )
 SPECIALISTS_SHOWN = 20
 PROBLEMS_SHOWN = 5
-OVERLAPS_SHOWN = 3
 
 
 class InitializeSession(Arguments):
@@ -332,7 +331,7 @@ def _executed(made: Claim, given: ExecuteSubtask) -> Answer:
         "brief": brief.text,
         "omitted": brief.omitted,
         "role_problems": catalogue.problems[:PROBLEMS_SHOWN],
-        "overlaps": [asdict(each) for each in overlaps_of(task)[:OVERLAPS_SHOWN]],
+        "overlaps": [asdict(each) for each in overlaps_of(task)],
         "repaired": serializers.short_id(given.task_id, task),
         "next": "Do it, then call orchestrator_complete_subtask with task_id, lease_number, a short summary, and the "
         "complete result in detailed_work.",
