@@ -8,7 +8,7 @@ DAY = 8 * 60
 """Minutes of work in a day; a week has five days."""
 LONGEST = 260 * DAY
 _LENGTH = 200
-_NUMBER = r"\d{1,6}(?:[.,]\d{1,3})?|an?|one|half(?: an?)?"
+_NUMBER = r"\d{1,6}(?:[.,]\d{1,2})?|an?|one|half(?: an?)?"  # 1,000 is a thousand to some and one to others
 _UNITS = (
     ("w|wks?|weeks?", 5 * DAY),
     ("d|days?", DAY),

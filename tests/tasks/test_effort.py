@@ -49,7 +49,8 @@ def test_a_clear_estimate_has_minutes(effort: str, minutes: float) -> None:
     "effort",
     [
         "", "M", "5 points", "2", "soon", "2 hours, maybe more", "4-2 hours", "1-2-3 hours", "P1M", "P", "PT", "0 h",
-        "-3 hours", "2 d 30", "half", "261 days", "1 hour " * 40, "1" * 201, "²h", "1.2.3 h",
+        "-3 hours", "2 d 30", "half", "261 days", "1 hour " * 40, "1" * 201, "²h", "1.2.3 h", "1,000 hours",
+        "1.000 min", "1,000-2,000 min",
     ],
 )  # fmt: skip
 def test_an_unclear_estimate_has_none(effort: str) -> None:
