@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Q
@@ -9,7 +10,7 @@ from django_filters import rest_framework as filters
 
 from orchestrator_site.rest.filters import SEARCH_LIMIT, BooleanFilter, ChoicesFilter, Filters, TimeFilter
 from tasks.choices import Priority, Status
-from tasks.models import Task, TaskQuerySet
+from tasks.models import NEVER, Task, TaskQuerySet
 
 STATUSES = [(status.value, status.value) for status in Status]
 PRIORITIES = [(priority.value, priority.label) for priority in Priority]
@@ -49,12 +50,15 @@ class TaskFilters(PlanFilters):
 
     specialist_type = filters.CharFilter(field_name="specialist", help_text="For one specialist.")
     priority = ChoicesFilter(PRIORITIES, field_name="priority", help_text="Of one or several priorities.")
-    due_before = TimeFilter(field_name="due_at", lookup_expr="lt", help_text="Due before a time.")
+    due_before = TimeFilter(method="_due_before", help_text="Due before a time.")
     is_leaf = BooleanFilter(field_name="is_leaf", help_text="Leaves (`true`), or tasks with subtasks (`false`).")
     is_ready = BooleanFilter(field_name="is_ready", help_text="Those that can be claimed now.")
     plan = filters.CharFilter(method="_plan", help_text="Of one plan, by the id of its root.")
     parent = filters.CharFilter(method="_parent", help_text="Directly below one task, by its id.")
     waits_for = filters.CharFilter(method="_waits_for", help_text="Those that wait for one task, by its id.")
+
+    def _due_before(self, queryset: TaskQuerySet, name: str, at: datetime) -> TaskQuerySet:
+        return queryset.filter(due_at__lt=min(at, NEVER))
 
     def _plan(self, queryset: TaskQuerySet, name: str, public_id: str) -> TaskQuerySet:
         plan = _key(public_id, parent__isnull=True)

@@ -128,6 +128,12 @@ def test_a_list_is_narrowed_and_sorted_by_what_is_due(board: Rest, project: Proj
     assert [row["task_id"] for row in board.get(before)["results"]] == [soon.public_id]
 
 
+def test_what_has_no_due_date_is_due_before_no_time_at_all(board: Rest, project: Project) -> None:
+    dated, _ = (make_task(project, due_at=due) for due in (EVE, NEVER))
+    found = board.get("/tasks?due_before=9999-01-01T00:00:00Z")["results"]
+    assert [row["task_id"] for row in found] == [dated.public_id]
+
+
 # Pages
 
 
