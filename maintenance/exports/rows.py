@@ -18,6 +18,7 @@ from django.db.models import Aggregate, Count, Field, ForeignKey, Max, Model, Q,
 from artifacts.models import Artifact, ArtifactPath, ArtifactVersion, Content, ReviewComment, Upload, UploadState
 from orchestrator_site.kernel.errors import invalid
 from tasks.models import (
+    NEVER,
     Attempt,
     Dependency,
     Event,
@@ -131,6 +132,9 @@ def _value(field: Field[Any, Any], value: Any, row: Model) -> Any:
     if value is None and not field.null:
         raise ValueError
     made = field.to_python(value)
+    # A time beyond these years is none in UTC, and no column says that a cost is not negative.
+    if (isinstance(made, datetime) and not 1 < made.year <= NEVER.year) or (isinstance(made, Decimal) and made < 0):
+        raise ValueError
     if value not in field.empty_values and not field.primary_key:
         field.clean(made, row)
     return made

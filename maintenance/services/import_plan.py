@@ -165,6 +165,7 @@ def _built(data: Row) -> dict[str, list[Any]]:
     rows = {name: [built(name, row, number) for number, row in enumerate(data[name])] for name in TABLES}
     for task in rows["tasks"]:
         task.effort_minutes = minutes_in(task.effort)
+        task.for_client, task.for_model = task.for_client.strip().lower(), task.for_model.strip().lower()
     for name, of_table in rows.items():
         for ids in ([row.pk for row in of_table], [row.public_id for row in of_table if hasattr(row, "public_id")]):
             if len(set(ids)) < len(ids):

@@ -180,6 +180,15 @@ def test_an_export_from_before_efforts_in_numbers_due_dates_and_usage_is_importe
     assert (second.effort_minutes, second.due, second.not_before) == (120, None, None)
 
 
+def test_wishes_of_an_import_are_in_lower_case_as_claims_compare_them(
+    plan: Task, project: Project, tmp_path: Path
+) -> None:
+    wished = _in_plan(lambda data: data["tasks"][2].update(for_client="Codex", for_model=" Opus-4"))
+    export = _changed(export_of(purge(task=plan, actor=ADA, confirmed=True)), wished, tmp_path)
+    import_plan(project=project, export=export, actor=ADA)
+    assert Task.objects.exclude(for_client="").values_list("for_client", "for_model").get() == ("codex", "opus-4")
+
+
 def test_an_export_is_imported_once(plan: Task, project: Project) -> None:
     export = export_of(purge(task=plan, actor=ADA, confirmed=True))
     import_plan(project=project, export=export, actor=ADA)
@@ -335,6 +344,9 @@ HOSTILE: dict[str, Change] = {
     "an unknown status": _in_plan(lambda data: data["tasks"][1].update(status="evil")),
     "a time that is none": _in_plan(lambda data: data["tasks"][1].update(created_at="yesterday")),
     "a path outside": _in_plan(lambda data: data["paths"][0].update(path="../../etc/passwd")),
+    "a time beyond all": _in_plan(lambda data: data["tasks"][1].update(due_at="9999-12-31T23:59:59-12:00")),
+    "a time before all": _in_plan(lambda data: data["tasks"][1].update(not_before="0001-01-01T00:00:00+12:00")),
+    "a cost below zero": _in_plan(lambda data: data["attempts"][0].update(cost_usd="-5")),
     "an id that is none": _in_plan(lambda data: data["tasks"][1].update(public_id="<script>")),
     "a list": _with("plan.json", b"[]"),
 }
