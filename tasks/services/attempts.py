@@ -14,6 +14,7 @@ from tasks.models import Attempt, Task
 
 TOKENS_LIMIT = 2**53
 COST_LIMIT = 999_999
+_LIMITS = {"read_tokens": TOKENS_LIMIT, "written_tokens": TOKENS_LIMIT, "cost_usd": COST_LIMIT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,12 @@ UNKNOWN = Usage()
 
 
 def usage_of(sent: Mapping[str, Any] | None) -> Usage:
-    """Return the usage that a caller sent, whose entry point has checked the limits."""
-    if not sent:
-        return UNKNOWN
-    cost = sent.get("cost_usd")
-    in_usd = None if cost is None else Decimal(str(cost)).quantize(Decimal("0.000001"))
-    return Usage(sent.get("read_tokens"), sent.get("written_tokens"), in_usd)
+    """Return the usage that a caller sent; what no attempt can have used is unknown."""
+    given = {name: (sent or {}).get(name) for name in _LIMITS}
+    known = {name: value for name, value in given.items() if value is not None and 0 <= value <= _LIMITS[name]}
+    if "cost_usd" in known:
+        known["cost_usd"] = Decimal(str(known["cost_usd"])).quantize(Decimal("0.000001"))
+    return Usage(**known)
 
 
 def ending(task: Task, outcome: Verb, note: dict[str, Any] | None, usage: Usage = UNKNOWN) -> Attempt:

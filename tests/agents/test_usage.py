@@ -84,6 +84,15 @@ def test_a_released_attempt_has_what_its_processes_used_and_not_what_earlier_one
     assert used(run) == (30, 3, Decimal("0.5"), "opus")
 
 
+@pytest.mark.parametrize(
+    "usage", [{"read_tokens": 2**64}, {"written_tokens": -1}, {"cost_usd": 1e30}, {"cost_usd": -0.5}], ids=str
+)
+def test_what_no_attempt_can_have_used_is_unknown(run: Run, usage: dict[str, float]) -> None:
+    make_attempt(run, usage=usage)
+    finishing.give_back(run, "It stopped.")
+    assert used(run) == (None, None, None, "opus")
+
+
 def test_of_an_agent_that_says_nothing_nothing_is_known(run: Run) -> None:
     make_attempt(run)
     make_attempt(run, usage={"read_tokens": 0, "written_tokens": 0, "cost_usd": None})
