@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -136,6 +137,17 @@ def test_what_owners_alone_may_do_is_offered_to_them_alone(ada: Assistant, clien
     assert settings not in row_of(page_of(reader, project), Name.GATES_MISSED)
     owner = signed_in(Client(), name="olga", is_staff=True, is_superuser=True)
     assert settings in row_of(page_of(owner, project), Name.GATES_MISSED)
+
+
+def test_a_trend_draws_no_day_of_too_few(ada: Assistant, reader: Client) -> None:
+    project = finish(ada, ENOUGH)
+    for name in (Name.SUCCESS, Name.DONE):
+        for back, n in enumerate([ENOUGH, ENOUGH - 1, 1]):
+            day = figures_of(project).day - timedelta(days=back)
+            facts = {"day": day, "days": 30, "n": n, "value": n, "until": 1}
+            Figure.objects.create(project=project, name=name, dimension=Dimension.PROJECT, **facts)
+    page = page_of(reader, project)
+    assert "<polyline" not in row_of(page, Name.SUCCESS) and "<polyline" in row_of(page, Name.DONE)
 
 
 def test_completed_per_day_is_a_drawing_with_a_table_of_the_same_numbers(ada: Assistant, reader: Client) -> None:

@@ -77,6 +77,17 @@ def test_the_history_of_a_figure_is_what_was_stored_day_by_day() -> None:
     assert [(day["value"], day["n"]) for day in answer["days"]] == [(2.0, 9), (3.0, 9)]
 
 
+def test_the_history_leaves_out_days_of_too_few_but_numbers_stay() -> None:
+    project, today = make_project("ledger"), timezone.now().date()
+    for name in (Name.FIRST_PASS, Name.LEAD, Name.DONE):
+        for back, n in enumerate([ENOUGH - 1, ENOUGH]):
+            facts = {"day": today - timedelta(days=back), "days": 30, "n": n, "value": n, "until": 1}
+            Figure.objects.create(project=project, name=name, dimension=Dimension.PROJECT, **facts)
+    shown = {name: rest().get(f"/projects/ledger/insights/history?name={name}")["days"] for name in Name}
+    counts = {name: [day["n"] for day in days] for name, days in shown.items() if days}
+    assert counts == {Name.FIRST_PASS: [ENOUGH], Name.LEAD: [ENOUGH], Name.DONE: [ENOUGH, ENOUGH - 1]}
+
+
 def test_suggestions_are_listed_newest_first_and_page_by_page() -> None:
     project = make_project("ledger")
     made = [make_suggestion(project, number).public_id for number in range(3)]

@@ -57,7 +57,7 @@ class DayShape(serializers.Serializer[Any]):
 
 
 class HistoryAnswer(serializers.Serializer[Any]):
-    """A figure of a project on the days on which it was counted, oldest first."""
+    """A figure of a project on the days on which enough was counted to show it, oldest first."""
 
     name = serializers.CharField()
     days = DayShape(many=True)

@@ -8,20 +8,21 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
 from itertools import chain
 
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from maintenance.choices import ScopeWord
 from maintenance.models import Handover
 from tasks.choices import Status
 from tasks.insights import models
-from tasks.insights.choices import Dimension, Name
+from tasks.insights.choices import COUNTS, Dimension, Name
 from tasks.insights.facts.figures import ENOUGH, Figure, Sums
 from tasks.insights.facts.window import Window
 from tasks.insights.selectors.leaves import leaves_of
 from tasks.models import Event, Project, Task
 from tasks.project_settings import setting
 
-__all__ = ["ENOUGH", "Figure", "Figures", "count", "figures_of", "history", "window_of"]
+__all__ = ["ENOUGH", "Figure", "Figures", "count", "figures_of", "history", "stored_days", "window_of"]
 
 FEW = 1_000
 """Events of a window that are counted at once."""
@@ -132,7 +133,12 @@ def _stored(project: Project, window: Window) -> Figures:
 
 
 def history(project: Project, name: str, days: int = 30) -> list[tuple[date, float, int]]:
-    """Return a figure of the whole project on each of the last days that was counted, with its n; oldest first."""
+    """Return a figure of the whole project on those of the last days that had enough, with its n; oldest first."""
     first = window_of(project).day - timedelta(days=days - 1)
-    rows = models.Figure.objects.filter(project=project, dimension=Dimension.PROJECT, name=name, key="", day__gte=first)
-    return list(rows.order_by("day").values_list("day", "value", "n"))
+    return list(stored_days(project).filter(name=name, day__gte=first).values_list("day", "value", "n"))
+
+
+def stored_days(project: Project) -> QuerySet[models.Figure]:
+    """Return what was stored of the whole project, oldest first, without the times and rates of too few."""
+    is_enough = Q(n__gte=ENOUGH) | Q(name__in=COUNTS)
+    return models.Figure.objects.filter(is_enough, project=project, dimension=Dimension.PROJECT, key="").order_by("day")

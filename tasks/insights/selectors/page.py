@@ -8,8 +8,7 @@ from datetime import date, timedelta
 
 from tasks.insights.addresses import Action, action_of
 from tasks.insights.choices import Dimension, Name
-from tasks.insights.models import Figure as Stored
-from tasks.insights.selectors.figures import Figure, Figures
+from tasks.insights.selectors.figures import Figure, Figures, stored_days
 from tasks.insights.wording import UNITS
 from tasks.models import Project, Task
 
@@ -73,9 +72,8 @@ def _most(figures: Iterable[Figure]) -> float:
 def _trends(project: Project, until: date) -> dict[str, list[float]]:
     """Return what was stored of every figure of a project, oldest first, in one query."""
     days = [until - timedelta(days=back) for back in range(TREND_DAYS)]  # each is a place in the index
-    rows = Stored.objects.filter(project=project, dimension=Dimension.PROJECT, day__in=days, key="").order_by("day")
     found: dict[str, list[float]] = {}
-    for name, value in rows.values_list("name", "value"):
+    for name, value in stored_days(project).filter(day__in=days).values_list("name", "value"):
         found.setdefault(name, []).append(value)
     return found
 
