@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.contrib import messages
+from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -18,8 +19,8 @@ from orchestrator_site.web.pages import came_from, form
 from tasks import roles
 from tasks.identity.page import actor_of, find_task
 from tasks.insights.models import Suggestion
-from tasks.insights.selectors.routing import suggest_specialist
-from tasks.insights.services.suggestions import decide, suggest
+from tasks.insights.selectors.routing import Answer, suggest_specialist
+from tasks.insights.services.suggestions import decide, facts_of, show
 from tasks.models import Event, Task
 from tasks.selectors import board
 from tasks.selectors.available_actions import may_edit
@@ -52,7 +53,8 @@ def _save(request: HttpRequest, task: Task, typed: edit_form.Typed) -> HttpRespo
     try:
         with db_errors_mapped("an edit on a page"):
             if changes := _changes(task, typed):
-                suggestion = _suggestion(request, task, changes)
+                specialist = changes.columns.get("specialist", task.specialist)
+                suggestion = _suggestion(request, task) if specialist else None
                 change(
                     task=task,
                     actor=actor_of(request),
@@ -61,20 +63,26 @@ def _save(request: HttpRequest, task: Task, typed: edit_form.Typed) -> HttpRespo
                     guard=require_unchanged,
                 )
                 if suggestion:
-                    chosen = changes.columns["specialist"]
-                    decide(suggestion=suggestion, actor=actor_of(request), chosen=chosen, task=task)
+                    decide(suggestion=suggestion, actor=actor_of(request), chosen=specialist, task=task)
     except (Conflict, Forbidden, Invalid, ServerFault) as error:
         return _form(request, task, typed, error)
     messages.success(request, "Saved." if changes else "No changes to save.")
     return came_from(request, reverse("task", args=[task.public_id]))
 
 
-def _suggestion(request: HttpRequest, task: Task, changes: Changes) -> Suggestion | None:
-    """Note what the form suggested, if it did and a specialist is chosen now: before routing learns the choice."""
-    if "suggested" not in request.POST or not changes.columns.get("specialist"):
+def _suggestion(request: HttpRequest, task: Task) -> Suggestion | None:
+    """Note what the form suggested, if it did: before routing learns the choice."""
+    try:
+        facts = signing.loads(request.POST.get("suggested", ""), salt=task.public_id)
+    except signing.BadSignature:
         return None
-    actor, text = actor_of(request), {"title": task.title, "description": task.description}
-    return suggest(project=task.project, actor=actor, task=task, **text).suggestion
+    return show(project=task.project, actor=actor_of(request), task=task, **facts)
+
+
+def _suggested(task: Task, text: dict[str, str]) -> Answer | None:
+    """Return what the form suggests: nothing where the specialist of the form is it already."""
+    answer = suggest_specialist(task.project, text["title"], text["description"])
+    return answer if answer.choices and answer.choices[0].specialist != text["specialist"] else None
 
 
 def _changes(task: Task, typed: edit_form.Typed) -> Changes:
@@ -108,8 +116,9 @@ def _form(
         task = find_task(task.public_id)
         events = _events_since(task, typed.seen)
         typed, now = edit_form.rebase(task, typed)
-    needs, text = board.needs(task), typed.values
+    needs = board.needs(task)
     is_open = may_edit(task, scopes_of(request.user))
+    suggested = _suggested(task, typed.values) if is_open else None
     ticked = chosen(task, typed.add)
     found = (each for part in typed.terms[:5] for each in candidates(task, part, tasks_found(task.project, part)))
     context = {
@@ -117,7 +126,10 @@ def _form(
         "typed": typed,
         "fields": edit_form.fields(task, typed, roles.catalogue(task.project), errors, now),
         "is_open": is_open,
-        "suggested": suggest_specialist(task.project, text["title"], text["description"]) if is_open else None,
+        "suggested": suggested,
+        "was_suggested": signing.dumps(facts_of(suggested, typed.values["title"]), salt=task.public_id)
+        if suggested
+        else request.POST.get("suggested", ""),
         "error": error,
         "events": events,
         "find_problem": errors.get("find", [""])[0],

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tasks.insights.choices import Outcome
 from tasks.insights.models import Suggestion
+from tasks.insights.routing.words import fingerprint
 from tasks.models import Project, Task
 from tests.factories import html_of, make_project, make_task, sent, signed_in
 
@@ -77,6 +78,42 @@ def test_saving_another_records_that_too(client: Client, task: Task) -> None:
     send(client, task, form_of(client, task), specialist="reviewer", save="1")
     row = Suggestion.objects.get()
     assert (row.answer[0]["value"], row.chosen, row.outcome) == ("tester", "reviewer", Outcome.OTHER)
+
+
+def test_what_is_recorded_is_what_the_form_showed_for_what_was_typed(client: Client, task: Task) -> None:
+    page = html_of(send(client, task, form_of(client, task), look="1", title="Fix the crash"))
+    assert offered(page) == ["debugger"]
+    send(client, task, page, specialist="debugger", save="1")
+    row = Suggestion.objects.get()
+    assert (row.answer[0]["value"], row.outcome) == ("debugger", Outcome.ACCEPTED)
+    assert row.input_sha256 == fingerprint("Fix the crash")
+
+
+@pytest.mark.parametrize("shown", ["1", "", "e30:1sFake:made-up"])
+def test_what_no_form_showed_is_not_recorded(client: Client, task: Task, shown: str) -> None:
+    send(client, task, form_of(client, task), specialist="reviewer", save="1", suggested=shown)
+    assert not Suggestion.objects.exists()
+    assert Task.objects.get().specialist == "reviewer"
+
+
+def test_a_suggestion_for_another_task_is_not_recorded(client: Client, task: Task) -> None:
+    other = make_task(task.project, title="Fix the crash", specialist="")
+    shown = sent(form_of(client, other))["suggested"]
+    send(client, task, form_of(client, task), specialist="reviewer", save="1", suggested=shown)
+    assert not Suggestion.objects.exists()
+
+
+def test_keeping_a_specialist_beside_a_suggestion_is_recorded_as_a_choice(client: Client, task: Task) -> None:
+    Task.objects.update(specialist="reviewer")
+    send(client, task, form_of(client, task), description="All of it.", save="1")
+    row = Suggestion.objects.get()
+    assert (row.answer[0]["value"], row.chosen, row.outcome) == ("tester", "reviewer", Outcome.OTHER)
+
+
+def test_saving_where_nothing_was_suggested_records_nothing(client: Client, task: Task) -> None:
+    Task.objects.update(specialist="tester")
+    send(client, task, form_of(client, task), description="All of it.", save="1")
+    assert not Suggestion.objects.exists()
 
 
 def test_saving_other_fields_chooses_nothing(client: Client, task: Task) -> None:

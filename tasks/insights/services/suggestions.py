@@ -36,18 +36,19 @@ def suggest(
     answer = suggest_specialist(project, title, description)
     if not answer.choices or read_only.is_on():
         return Suggested(answer, None)
-    row = show(
-        project=project,
-        actor=actor,
-        kind=Kind.SPECIALIST,
-        given=title,
-        answer=[{"value": choice.specialist, "confidence": round(choice.confidence, 2)} for choice in answer.choices],
-        factors=[asdict(factor) for factor in answer.factors],
-        confidence=answer.choices[0].confidence,
-        is_unsure=answer.is_unsure,
-        task=task,
-    )
-    return Suggested(answer, row)
+    return Suggested(answer, show(project=project, actor=actor, task=task, **facts_of(answer, title)))
+
+
+def facts_of(answer: Answer, title: str) -> dict[str, Any]:
+    """Return what `show` keeps of an answer about a title."""
+    return {
+        "kind": Kind.SPECIALIST,
+        "given": title,
+        "answer": [{"value": each.specialist, "confidence": round(each.confidence, 2)} for each in answer.choices],
+        "factors": [asdict(factor) for factor in answer.factors],
+        "confidence": answer.choices[0].confidence,
+        "is_unsure": answer.is_unsure,
+    }
 
 
 def show(
