@@ -37,6 +37,10 @@ def offered(page: str) -> list[str]:
     return re.findall(r'name="use" value="(\w+)"', page)
 
 
+def words_of(page: str) -> str:
+    return page.partition('id="suggested"')[2].partition("</p>")[0]
+
+
 def chosen_in(page: str) -> str:
     return str(sent(page)["specialist"][0])
 
@@ -44,7 +48,7 @@ def chosen_in(page: str) -> str:
 def test_a_task_without_a_specialist_shows_one_with_the_reason(client: Client, task: Task) -> None:
     page = form_of(client, task)
     assert offered(page) == ["tester"]
-    assert "because" in page.partition('id="suggested"')[2].partition("</p>")[0]
+    assert "because" in words_of(page)
     assert chosen_in(page) == ""
 
 
@@ -53,9 +57,15 @@ def test_a_task_that_has_it_already_shows_nothing(client: Client, task: Task) ->
     assert offered(form_of(client, task)) == []
 
 
-def test_where_it_is_unsure_both_are_offered(client: Client, task: Task) -> None:
+def test_the_reason_names_the_words_of_the_title_that_met_a_rule(client: Client, task: Task) -> None:
+    Task.objects.update(title="Fix the crash of the parser")
+    assert "\u201cfix\u201d" in words_of(form_of(client, task))
+
+
+def test_where_it_is_unsure_both_are_offered_and_no_reason_is_made_up(client: Client, task: Task) -> None:
     Task.objects.update(title="Xyzzy")
-    assert len(offered(form_of(client, task))) == 2
+    page = form_of(client, task)
+    assert len(offered(page)) == 2 and "because" not in words_of(page)
 
 
 def test_using_it_fills_the_form_in_and_saves_nothing(client: Client, task: Task) -> None:

@@ -46,7 +46,7 @@ def test_without_any_history_rules_answer_and_say_so(project: Project) -> None:
     answer = suggest_specialist(project, FIX)
     assert [choice.specialist for choice in answer.choices] == ["debugger", "implementer"]
     assert (answer.is_unsure, answer.source, answer.n, answer.lacking) == (False, "rule", 0, ENOUGH)
-    assert [(factor.kind, factor.text) for factor in answer.factors] == [("rule", "to fix")]
+    assert [(factor.kind, factor.text) for factor in answer.factors] == [("rule", "fix")]
     assert answer.taught_by == []
 
 

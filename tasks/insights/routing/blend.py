@@ -27,7 +27,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """Why: a rule that the title meets, a word, or how frequent the specialist is. Below 0 it speaks for the second."""
+    """Why: what a title says that meets a rule, a word, how frequent a specialist is. Below 0 it is for the second."""
 
     kind: Literal["rule", "word", "prior"]
     text: str
@@ -56,7 +56,7 @@ def by_rules(rules: list[Rule], counts: Counts, specialists: Collection[str]) ->
     names = list(dict.fromkeys([*(rule.specialist for rule in rules), *usual]))[:2]
     surest = rules[0].confidence if rules else _BY_HABIT
     choices = [Choice(name, share) for name, share in zip(names, (surest, (1 - surest) / 2), strict=False)]
-    factors = [Factor("rule", rule.name, rule.confidence) for rule in rules[:1]]
+    factors = [Factor("rule", rule.said, rule.confidence) for rule in rules[:1]]
     return Blended(choices, "rule" if rules else "none", factors, factors[0] if factors else None)
 
 
@@ -95,5 +95,5 @@ def _factors(first: str, second: str, rule: Rule | None, words: Mapping[str, int
     if rule:
         ruled += RULE_WEIGHT * ((rule.specialist == first) - (rule.specialist == second))
     found = [Factor("word", word, weight) for word, weight in weights.items()]
-    found += [Factor("rule", rule.name, ruled)] if rule and ruled else []
+    found += [Factor("rule", rule.said, ruled)] if rule and ruled else []
     return [*found, Factor("prior", first, counts.prior(first, 1) - counts.prior(second, 1))]

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+from orchestrator_site.kernel.text import shortened
 from tasks.insights.routing.words import plain, words_of
 
 RULE = "="
 """What marks a rule among words; no word has it."""
-_CHARS = 500
+_CHARS, _SAID = 500, 60
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`confidence`: how sure it is without the history of a project."""
+    """`confidence`: how sure it is without the history of a project. `said`: the words of a title that met it."""
 
     name: str
     specialist: str
     pattern: re.Pattern[str]
     confidence: float
+    said: str = field(default="", compare=False)
 
 
 def _first(words: str) -> str:
@@ -211,8 +213,8 @@ def matching(title: str, specialists: Collection[str]) -> list[Rule]:
     text = _with_verb(" ".join(plain(title[:_CHARS]).replace("\u2019", "'").split()))
     found: dict[str, Rule] = {}
     for rule in RULES:
-        if rule.specialist in specialists and rule.specialist not in found and rule.pattern.search(text):
-            found[rule.specialist] = rule
+        if rule.specialist in specialists and rule.specialist not in found and (met := rule.pattern.search(text)):
+            found[rule.specialist] = replace(rule, said=shortened(met.group(), _SAID))
     return list(found.values())
 
 

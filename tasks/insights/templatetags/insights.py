@@ -93,11 +93,11 @@ def because(answer: Answer) -> str:
     """Say why a specialist was suggested, in the words of its strongest reasons."""
     reasons = [_REASONS[each.kind].format(each.text) for each in answer.factors if each.weight > 0]
     taught = f", learned from {answer.n:,} tasks" if answer.source in ("learned", "both") else ""
-    return f"{' and '.join(reasons[:2])}{taught}" if reasons else "nothing in the title says more than what is usual"
+    return f", because {' and '.join(reasons[:2])}{taught}." if reasons else ". No rule matches the title."
 
 
 _REASONS = {
-    "rule": "the title fits the rule \u201c{}\u201d",
+    "rule": "the title says \u201c{}\u201d",
     "word": "it says \u201c{}\u201d",
     "prior": "it is frequent here",
 }
