@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import yaml
 
@@ -95,3 +98,14 @@ def test_only_specialists_that_are_there_are_named() -> None:
 @pytest.mark.parametrize("texts", HOSTILE.values(), ids=HOSTILE)
 def test_any_title_can_be_given(texts: tuple[str, str]) -> None:
     assert all(rule.specialist in PACKAGED for rule in matching(texts[0], PACKAGED))
+
+
+def test_no_title_keeps_a_rule_busy() -> None:
+    rows = ("[]", "[", "[a] ", "1.", "1. ", "-", ":", "- ", "a ", "x-", "please ", "check it ", "fix(", "\ufdfa:", "? ")
+    code = f"""
+from tasks.insights.routing.rules import KNOWN, matching
+for row in {rows!r}:
+    for begin in ("", "[] ", "find out ", "overview for "):
+        matching(begin + row * 500, KNOWN)
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)

@@ -27,8 +27,9 @@ class Rule:
 
 def _first(words: str) -> str:
     """The title begins with one of these, behind a mark such as `[API]`, `1.` or a polite word."""
-    marks = r"\[[^\]]*\]\W*|\d+[.)]\s*|(?:please|now|then|also|finally|we (?:need|have) to|need to)\s+"
-    return rf"^\W*(?:{marks}){{0,3}}(?:{words})\b"
+    # What may stand between two marks cannot begin one: read in one way only, a long row of brackets takes no time.
+    marks = r"\[[^\[\]]*\][^\w\[]*|\d+[.)]\s*|(?:please|now|then|also|finally|we (?:need|have) to|need to)\s+"
+    return rf"^[^\w\[]*(?:{marks}){{0,3}}(?:{words})\b"
 
 
 def _any(words: str) -> str:
@@ -181,7 +182,7 @@ _TABLE: tuple[tuple[str, str, str, float], ...] = (
         rf"{_PROSE}|overview|introduction|primer|explained|(?:privacy|legal|policy) text"), 0.65),
     ("a rehearsal", "tester", _any(
         "soak|dry run|rehears(?:al|e)|bug bash|play-?test|trial run|drill|worst[- ]case"), 0.65),
-    ("one or the other", "architect", r":.*\bor\b", 0.6),
+    ("one or the other", "architect", r"^[^:]*:.*\bor\b", 0.6),
     ("architecture", "architect", _any(
         rf"{_SHAPE}|design|interface contract|specification|spec|boundaries|invariants|failure modes|partitioning|"
         r"conventions|ownership|strategy|concept|topology|blueprint|layering|schema"), 0.65),
@@ -210,7 +211,7 @@ def signs_of(title: str, description: str = "") -> dict[str, int]:
 
 def matching(title: str, specialists: Collection[str]) -> list[Rule]:
     """Return the rules that a title meets, in order, the first of each specialist that there is."""
-    text = _with_verb(" ".join(plain(title[:_CHARS]).replace("\u2019", "'").split()))
+    text = _with_verb(" ".join(plain(title[:_CHARS])[:_CHARS].replace("\u2019", "'").split()))
     found: dict[str, Rule] = {}
     for rule in RULES:
         if rule.specialist in specialists and rule.specialist not in found and (met := rule.pattern.search(text)):
