@@ -10,8 +10,8 @@ from django.db.models import Count, Q
 
 from tasks.choices import Status
 from tasks.insights.choices import Dimension, Horizon, Name
-from tasks.insights.selectors.figures import ENOUGH, Figure, Figures
-from tasks.models import Project, Task
+from tasks.insights.selectors.figures import ENOUGH, Figure, Figures, window_of
+from tasks.models import Event, Project, Task
 from tasks.state_machine import UNFINISHED
 
 DAYS = {Horizon.CURRENT_SESSION: 8 / 24, Horizon.DAILY: 1.0, Horizon.WEEKLY: 7.0}
@@ -21,7 +21,7 @@ THRESHOLD, LEAST, MOST = 1.0, 0.1, 100.0
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """The tasks of a specialist. `arrivals` and `finishes` are a day's, over the window; `n` is how many finished.
+    """The tasks of a specialist. `arrivals` and `finishes` are a day's; `n` is how many finished in the window.
 
     `share` is what there is to do within the horizon of what can be finished in it, and `days_through` how long a task
     that comes now takes, by Little's law. Both are None where too few finished to say.
@@ -44,7 +44,7 @@ class Load:
 class Workload:
     horizon: Horizon
     threshold: float
-    days: int  # of the window that rates are measured in
+    days: int  # that rates are measured in: the window, or since the project's first event
     loads: list[Load] = field(default_factory=list)
 
     @property
@@ -74,13 +74,22 @@ def workload_of(
     ready = Counter(is_ready.values_list("specialist", flat=True))
     measured = {each.key for each in figures.of(Name.DONE, Dimension.SPECIALIST) if specialist in ("", each.key)}
     names = sorted({*counts, *measured} - {""})
-    loads = [_load(name, counts.get(name, (0, 0, 0)), ready[name], figures, DAYS[horizon]) for name in names]
-    return Workload(horizon, threshold, figures.days, loads)
+    known = _days_known(project, figures)
+    loads = [_load(name, counts.get(name, (0, 0, 0)), ready[name], figures, known, DAYS[horizon]) for name in names]
+    return Workload(horizon, threshold, known, loads)
 
 
-def _load(name: str, counts: Sequence[int], ready: int, figures: Figures, days: float) -> Load:
+def _days_known(project: Project, figures: Figures) -> int:
+    first = Event.objects.filter(project=project).order_by("pk").values_list("created_at", flat=True).first()
+    if first is None:
+        return figures.days
+    age = (figures.day - first.astimezone(window_of(project).zone).date()).days + 1
+    return min(max(age, 1), figures.days)
+
+
+def _load(name: str, counts: Sequence[int], ready: int, figures: Figures, known: int, days: float) -> Load:
     done = figures.get(Name.DONE, Dimension.SPECIALIST, name)
-    finishes, arrivals = _a_day(done, figures), _a_day(figures.get(Name.PLANNED, Dimension.SPECIALIST, name), figures)
+    finishes, arrivals = _a_day(done, known), _a_day(figures.get(Name.PLANNED, Dimension.SPECIALIST, name), known)
     review = figures.get(Name.REVIEW_WAIT, Dimension.SPECIALIST, name)
     held, in_review, total = counts
     to_do = total - in_review
@@ -100,5 +109,5 @@ def _load(name: str, counts: Sequence[int], ready: int, figures: Figures, days: 
     )
 
 
-def _a_day(figure: Figure | None, figures: Figures) -> float:
-    return figure.value / figures.days if figure else 0.0
+def _a_day(figure: Figure | None, days: int) -> float:
+    return figure.value / days if figure else 0.0
