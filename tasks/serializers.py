@@ -122,7 +122,7 @@ def next_step(seen: Overview) -> str:
     if seen.waits_for_a_person.total:
         return "The rest waits for a person: tell the user, or plan more with orchestrator_plan_task."
     if seen.plans and seen.plans.total:
-        return "The open plans wait for others: orchestrator_get_status(task_id) shows why."
+        return "Nothing is ready for you: see waits_for of the open plans; orchestrator_execute_subtask says why."
     if done := seen.last_finished:
         return (
             "Every plan is finished. Put the last one together with "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -17,6 +18,7 @@ from tasks.state_machine import UNFINISHED
 
 SHOWN = 5
 _OPEN = [status for status in Status if status in UNFINISHED]
+_EVER = datetime(1, 1, 1, tzinfo=UTC)
 _LEAVES = {f"n_{status.value}": status for status in Status}
 
 
@@ -27,11 +29,16 @@ class OpenPlan:
     plan: Task
     counts: Counts
     ready: int
+    deferred: int
 
     @property
     def waits_for(self) -> dict[str, int]:
         by_status = self.counts.by_status
-        shown = {"ready": self.ready, **{s.value: by_status.get(s, 0) for s in _OPEN if s not in CLAIMABLE}}
+        shown = {
+            "ready": self.ready,
+            "deferred": self.deferred,
+            **{s.value: by_status.get(s, 0) for s in _OPEN if s not in CLAIMABLE},
+        }
         waits = {name: number for name, number in shown.items() if number}
         if waits:
             return waits
@@ -59,8 +66,9 @@ def last_finished(project: Project) -> Task | None:
 def _with_counts(plan: Any) -> OpenPlan:
     by_status = {status.value: number for name, status in _LEAVES.items() if (number := getattr(plan, name))}
     if plan.is_leaf:  # it is its own only part
-        return OpenPlan(plan, Counts({plan.status: 1}), int(plan.is_ready))
-    return OpenPlan(plan, Counts(by_status), plan.n_ready)
+        is_deferred = plan.status in CLAIMABLE and plan.not_before is not None
+        return OpenPlan(plan, Counts({plan.status: 1}), int(plan.is_ready), int(is_deferred))
+    return OpenPlan(plan, Counts(by_status), plan.n_ready, plan.n_deferred)
 
 
 def _open(project: Any) -> QuerySet[Task]:
@@ -75,9 +83,12 @@ def _build(project: Any) -> QuerySet[Any]:
     numbers = {name: _number_of(leaves.filter(status=status)) for name, status in _LEAVES.items()}
     # The priority is there for SQLite, which would read every row of a plan instead of its index of ready tasks.
     ready = _number_of(Task.objects.filter(root=OuterRef("pk"), is_ready=True, priority__gte=min(Priority)))
+    # The project and the time are there for it too, so that it reads the index of what is deferred.
+    deferred = leaves.filter(project=project, not_before__gt=_EVER, status__in=CLAIMABLE)
     total = _number_of(_open(project).filter(status__in=_OPEN))
-    columns = ("public_id", "title", "status", "specialist", "is_leaf", "is_ready")
-    return plans.only(*columns).annotate(**numbers, n_ready=ready, plans_total=total)[:SHOWN]
+    columns = ("public_id", "title", "status", "specialist", "is_leaf", "is_ready", "not_before")
+    numbers |= {"n_ready": ready, "n_deferred": _number_of(deferred), "plans_total": total}
+    return plans.only(*columns).annotate(**numbers)[:SHOWN]
 
 
 def _number_of(tasks: QuerySet[Task]) -> Subquery:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from orchestrator_site.kernel.identity import Principal
 from tasks.models import Project, Task
@@ -110,6 +112,23 @@ def test_what_a_plan_waits_for_is_counted_by_kind(ada: Assistant, bob: Assistant
     (row,) = ada.call("get_status")["open_plans"]
     assert row["waits_for"] == {"dependencies": 1}
     assert (row["completed_subtasks"], row["total_subtasks"]) == (1, 2)
+
+
+def test_deferred_tasks_are_counted_apart(ada: Assistant, chain: dict[str, str]) -> None:
+    other = plan(ada, "Beside", subtask("C"), subtask("D"), subtask("E", review=True))
+    ada.complete(Task.objects.get(title="E").public_id)
+    later = timezone.now() + timedelta(days=1)
+    Task.objects.filter(title__in=["A", "C"]).update(not_before=later, is_ready=False)
+    Task.objects.filter(public_id=chain["plan"]).update(not_before=later)
+    Task.objects.filter(title="E").update(not_before=later)
+    waits = {row["task_id"]: row["waits_for"] for row in ada.call("get_status")["open_plans"]}
+    assert waits == {chain["plan"]: {"deferred": 1}, other: {"ready": 1, "in_review": 1, "deferred": 1}}
+
+
+def test_where_nothing_is_ready_for_a_session_it_learns_what_says_why(ada: Assistant, chain: dict[str, str]) -> None:
+    Task.objects.filter(title="A").update(for_client="codex")
+    assert "orchestrator_execute_subtask" in ada.call("initialize_session")["next"]
+    assert ada.refused("execute_subtask")["details"]["meant_for_others"] == 1
 
 
 def test_finished_cancelled_and_archived_plans_are_not_open(ada: Assistant) -> None:

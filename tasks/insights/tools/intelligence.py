@@ -21,6 +21,7 @@ from tasks.insights.serializers import OFF, Facts, figure_facts, loads_facts, su
 from tasks.insights.services.suggestions import Suggested, suggest
 from tasks.models import Project, Session, Task
 from tasks.project_settings import setting
+from tasks.selectors.blockers import why_nothing_is_ready
 from tasks.selectors.find import task_by_id
 from tasks.selectors.next_task import Candidate, next_tasks
 from tasks.services.caller import Caller
@@ -126,12 +127,13 @@ def _workload(actor: Actor, session: Session, given: SpecialistIntelligence) -> 
 
 
 def _next(actor: Actor, session: Session, given: SpecialistIntelligence) -> Facts:
-    found = next_tasks(session.project, session if session.pk else None, specialist=given.specialist_type)
+    who = session if session.pk else None
+    found = next_tasks(session.project, who, specialist=given.specialist_type)
+    if not found:
+        raise why_nothing_is_ready(session.project, given.specialist_type, who)
     return {
         "tasks": of_tasks.within(found, _candidate, budget=ROWS_BYTES),
-        "next": f"orchestrator_execute_subtask(task_id={found[0].task.public_id!r}) claims the first."
-        if found
-        else "Nothing is ready: orchestrator_get_status shows what is in the way.",
+        "next": f"orchestrator_execute_subtask(task_id={found[0].task.public_id!r}) claims the first.",
     }
 
 
