@@ -66,9 +66,9 @@ class HandBackBody(HeldBody):
 
 
 class DeferBody(PlainBody):
-    """Without a time, it is deferred no longer."""
+    """With null, it is deferred no longer."""
 
-    until = String(required=False, allow_null=True)
+    until = String(allow_null=True)
 
 
 class BoostBody(PlainBody):
@@ -76,16 +76,22 @@ class BoostBody(PlainBody):
 
 
 class AssignBody(PlainBody):
-    """A client or a model; an empty one takes the wish back."""
+    """A client or a model; null or an empty one takes the wish back."""
 
-    client = String(required=False)
-    model = String(required=False)
+    client = String(required=False, allow_null=True)
+    model = String(required=False, allow_null=True)
 
 
 class TaskAnswer(serializers.Serializer[Any]):
     """The task."""
 
     task = TaskDetail()
+
+
+class OrderAnswer(TaskAnswer):
+    """The task, and how many changed: of a group, tasks below it do."""
+
+    changed_total = serializers.IntegerField()
 
 
 class ClaimAnswer(TaskAnswer):
@@ -187,7 +193,8 @@ class TaskVerbs(Claims):
     }  # fmt: skip
     answers = {
         "claim": ClaimAnswer, "approve": UnblockedAnswer, "request_revision": RevisionAnswer, "cancel": CancelAnswer,
-        "reopen": ReopenAnswer, "archive": ArchiveAnswer, "restore": ArchiveAnswer,
+        "reopen": ReopenAnswer, "archive": ArchiveAnswer, "restore": ArchiveAnswer, "defer": OrderAnswer,
+        "boost": OrderAnswer, "assign": OrderAnswer,
     }  # fmt: skip
 
     @action(detail=True, methods=["post"], url_path="hand-back")
@@ -199,9 +206,9 @@ class TaskVerbs(Claims):
     def defer(self, request: Request, task_id: str) -> Response:
         """Let a task start at a time, not before."""
 
-        def service(*, task: Task, actor: Actor, until: str | None = None) -> Effect:
+        def service(*, task: Task, actor: Actor, until: str | None) -> Effect:
             time = begin_of(until, at="until", zone=setting(task.project, "time_zone"))
-            return Effect(order.defer(task=task, actor=actor, until=time))
+            return order.defer(task=task, actor=actor, until=time)
 
         return self.act(task_id, service)
 
@@ -210,14 +217,18 @@ class TaskVerbs(Claims):
         """Give a task a priority."""
 
         def service(*, task: Task, actor: Actor, priority: str) -> Effect:
-            return Effect(order.boost(task=task, actor=actor, priority=Priority[priority.upper()]))
+            return order.boost(task=task, actor=actor, priority=Priority[priority.upper()])
 
         return self.act(task_id, service)
 
     @action(detail=True, methods=["post"])
     def assign(self, request: Request, task_id: str) -> Response:
         """Wish for the client or the model that does a task; claims by others pass over it."""
-        return self.act(task_id, lambda **given: Effect(order.assign(**given)))
+
+        def service(*, task: Task, actor: Actor, **names: str | None) -> Effect:
+            return order.assign(task=task, actor=actor, **{name: value or "" for name, value in names.items()})
+
+        return self.act(task_id, service)
 
     def perform(self, task_id: str, verb: Verb) -> Response:
         """Do a verb; the answer of a claim has the brief."""
@@ -244,6 +255,7 @@ class TaskVerbs(Claims):
                 "cancelled_total": len(did.cancelled),
                 "reopened_total": len(did.reopened),
                 "tasks_total": did.tasks_total,
+                "changed_total": did.changed_total,
                 "still_waiting": did.still_waiting,
             }
             return Reply(self.shape(facts))

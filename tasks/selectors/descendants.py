@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.db.models import Q
+
 from tasks.choices import FINISHED
 from tasks.graph.algorithms import reachable
-from tasks.models import Dependency, Task
+from tasks.models import Dependency, Task, TaskQuerySet
 
 _CHUNK = 500
 
@@ -14,6 +16,14 @@ _CHUNK = 500
 def descendants_of(pks: Iterable[int]) -> set[int]:
     start = set(pks)
     return reachable(start, _children) - start
+
+
+def unfinished_leaves(task: Task) -> TaskQuerySet:
+    """Return a task as it is, or the unfinished tasks below a group."""
+    if task.is_leaf:
+        return Task.objects.filter(pk=task.pk)
+    below = Q(root=task) if task.parent_id is None else Q(pk__in=descendants_of([task.pk]))
+    return Task.objects.on_board().leaves().exclude(status__in=FINISHED).filter(below)
 
 
 def lost_by_cancelling(task: Task) -> tuple[int, int]:

@@ -16,3 +16,4 @@ class Effect:
     reopened: list[Task] = field(default_factory=list)  # the same
     still_waiting: list[Task] = field(default_factory=list)  # depend on what was cancelled
     tasks_total: int = 0  # archived or restored together, the task itself included
+    changed_total: int = 0  # whose order changed

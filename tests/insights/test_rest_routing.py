@@ -173,13 +173,24 @@ def test_a_boost_and_a_wish_are_shown_with_the_task(ada: Rest, project: Project,
     assert (task["for_client"], task["for_model"]) == ("codex", "gpt-9")
     task = ada.post(f"/tasks/{ids['A']}/assign", {"client": ""})["task"]
     assert (task["for_client"], task["for_model"]) == ("", "gpt-9")
+    task = ada.post(f"/tasks/{ids['A']}/assign", {"model": None})["task"]
+    assert (task["for_client"], task["for_model"]) == ("", "")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_of_a_group_the_answer_counts_the_tasks_that_changed(
+    ada: Rest, project: Project, ids: dict[str, str], verb: str
+) -> None:
+    answers = [ada.post(f"/tasks/{ids['plan']}/{verb}", VERBS[verb]) for _ in range(2)]
+    assert [answer["changed_total"] for answer in answers] == [3, 0]
+    assert Event.objects.filter(verb=verb).count() == 3
 
 
 @pytest.mark.parametrize(
     ("verb", "body"),
     [
-        ("defer", {"until": "soon"}), ("defer", {"until": 5}), ("defer", {"until": "2000-01-01"}), ("boost", {}),
-        ("boost", {"priority": "highest"}), ("assign", {}), ("assign", {"client": "x" * 201}),
+        ("defer", {"until": "soon"}), ("defer", {"until": 5}), ("defer", {"until": "2000-01-01"}), ("defer", {}),
+        ("boost", {}), ("boost", {"priority": "highest"}), ("assign", {}), ("assign", {"client": "x" * 201}),
         ("assign", {"to": "ada"}),
     ],
 )  # fmt: skip

@@ -107,7 +107,8 @@ def test_a_deferred_task_is_not_handed_out_until_it_is_so_no_longer(ada: Assista
     answer = call(ada, "defer_task", task_id=task.public_id, until="2099-05-04")
     assert answer["not_before"].startswith("2099-05-04T00:00")
     assert ada.refused("execute_subtask")["code"] == "not_ready"
-    assert "not_before" not in call(ada, "defer_task", task_id=task.public_id)
+    assert problem(ada, "defer_task", task_id=task.public_id) == "until"
+    assert "not_before" not in call(ada, "defer_task", task_id=task.public_id, clear=["until"])
     assert ada.call("execute_subtask")["task_id"] == task.public_id
 
 
@@ -128,9 +129,19 @@ def test_a_wish_is_kept_and_taken_back(ada: Assistant, task: Task) -> None:
     answer = call(ada, "assign_task", task_id=task.public_id, client="Codex", model="GPT-9")
     assert (answer["for_client"], answer["for_model"]) == ("codex", "gpt-9")
     assert ada.send("execute_subtask").is_error
-    answer = call(ada, "assign_task", task_id=task.public_id)
-    assert "for_client" not in answer and "for_model" not in answer
+    answer = call(ada, "assign_task", task_id=task.public_id, clear=["client"])
+    assert "for_client" not in answer and answer["for_model"] == "gpt-9"
+    assert "for_model" not in call(ada, "assign_task", task_id=task.public_id, clear="model")
+    assert problem(ada, "assign_task", task_id=task.public_id) == "client"
     assert ada.call("execute_subtask")["task_id"] == task.public_id
+
+
+@pytest.mark.parametrize("action", ORDERING)
+def test_of_a_group_the_answer_counts_the_tasks_that_changed(ada: Assistant, blocker: Task, action: str) -> None:
+    assert blocker.parent is not None
+    answers = [call(ada, action, task_id=blocker.parent.public_id, **ORDERING[action]) for _ in range(2)]
+    assert [answer["changed_total"] for answer in answers] == [3, 0]
+    assert not {"priority", "not_before", "for_client", "for_model"} & {*answers[0]}
 
 
 @pytest.mark.parametrize("action", ORDERING)

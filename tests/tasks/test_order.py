@@ -8,16 +8,17 @@ import pytest
 from django.utils import timezone
 
 from maintenance.jobs import free_expired_leases
-from orchestrator_site.kernel.errors import Conflict, Forbidden, Hint, Invalid, NotReady
+from orchestrator_site.kernel.errors import Conflict, Forbidden, Hint, Invalid, NotReady, TooLarge
 from tasks.choices import Priority, Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Event, Project, Task
 from tasks.selectors.blockers import why_nothing_is_ready
 from tasks.selectors.next_task import next_tasks
+from tasks.services import order as orders
 from tasks.services.claim import claim, claim_next
 from tasks.services.complete import complete
 from tasks.services.leases import SWEEP_LIMIT
-from tasks.services.order import assign, boost, defer
+from tasks.services.order import assign, boost, defer, order
 from tasks.services.steer import cancel, release
 from tests.assistants import Assistant, subtask
 from tests.factories import make_plan, make_project, make_session, make_task
@@ -49,7 +50,7 @@ def come_due(task: Task) -> None:
 
 def test_a_deferred_task_is_not_ready_and_says_until_when(project: Project, task: Task) -> None:
     until = timezone.now() + HOUR
-    assert defer(task=task, actor=ADA, until=until).is_ready is False
+    assert defer(task=task, actor=ADA, until=until).task.is_ready is False
     at = until.isoformat(timespec="seconds")
     for call in (lambda: claim(task=task, actor=ADA), lambda: complete(task=task, actor=ADA, summary="Done")):
         with pytest.raises(NotReady) as rejection:
@@ -69,7 +70,8 @@ def test_what_was_deferred_is_claimed_once_its_time_has_come(project: Project, t
 
 
 def test_what_came_due_is_weighed_against_what_is_ready(project: Project, task: Task) -> None:
-    defer(task=boost(task=task, actor=ADA, priority=Priority.URGENT), actor=ADA, until=timezone.now() + HOUR)
+    boost(task=task, actor=ADA, priority=Priority.URGENT)
+    defer(task=task, actor=ADA, until=timezone.now() + HOUR)
     other = make_task(project, parent=make_task(project, is_leaf=False), is_ready=True)
     come_due(task)
     assert claim_next(project=project, actor=ADA).task == task
@@ -103,7 +105,7 @@ def test_the_job_that_frees_leases_ends_deferrals(task: Task) -> None:
 
 def test_a_deferral_is_taken_back(task: Task) -> None:
     defer(task=task, actor=ADA, until=timezone.now() + HOUR)
-    assert defer(task=task, actor=ADA, until=None).is_ready
+    assert defer(task=task, actor=ADA, until=None).task.is_ready
 
 
 def test_a_task_that_is_deferred_in_hand_waits_once_it_is_released(project: Project, task: Task) -> None:
@@ -129,7 +131,7 @@ def test_a_past_time_is_invalid(task: Task) -> None:
 
 def test_a_boost_changes_what_comes_next_and_says_from_what(project: Project, task: Task) -> None:
     other = make_task(project, parent=task.parent, is_ready=True, position=9)
-    assert boost(task=other, actor=ADA, priority=Priority.HIGH).priority == Priority.HIGH
+    assert boost(task=other, actor=ADA, priority=Priority.HIGH).task.priority == Priority.HIGH
     assert claim_next(project=project, actor=ADA).task == other
     [event] = Event.objects.filter(verb=Verb.BOOST)
     assert (event.before, event.after) == ({"priority": Priority.NORMAL}, {"priority": Priority.HIGH})
@@ -213,7 +215,7 @@ def test_people_and_the_agents_of_runs_are_free(project: Project, task: Task) ->
 
 def test_an_empty_name_takes_a_wish_back_and_none_leaves_it(project: Project, task: Task) -> None:
     assign(task=task, actor=ADA, client="codex", model="gpt")
-    changed = assign(task=task, actor=ADA, client="")
+    changed = assign(task=task, actor=ADA, client="").task
     assert (changed.for_client, changed.for_model) == ("", "gpt")
     newest = Event.objects.filter(verb=Verb.ASSIGN).latest("pk")
     assert (newest.before, newest.after) == ({"for_client": "codex"}, {"for_client": ""})
@@ -229,9 +231,53 @@ def test_of_a_group_all_unfinished_tasks_below_change(project: Project, task: Ta
     group = task.parent
     assert group is not None
     done = make_task(project, parent=group, status=Status.COMPLETED)
-    defer(task=group, actor=ADA, until=timezone.now() + HOUR)
+    assert defer(task=group, actor=ADA, until=timezone.now() + HOUR).changed_total == 1
     rows = dict(Task.objects.filter(not_before__isnull=False).values_list("pk", "is_ready"))
     assert rows == {task.pk: False} and done.pk not in rows
+
+
+def test_what_is_so_already_is_no_change(project: Project, task: Task) -> None:
+    other = make_task(project, parent=task.parent, is_ready=True, priority=Priority.HIGH)
+    group, until = Task.objects.get(pk=task.parent_id), timezone.now() + HOUR
+    assert boost(task=group, actor=ADA, priority=Priority.HIGH).changed_total == 1
+    assert boost(task=other, actor=ADA, priority=Priority.HIGH).changed_total == 0
+    assert [defer(task=task, actor=ADA, until=until).changed_total for _ in range(2)] == [1, 0]
+    assert [assign(task=task, actor=ADA, client=name).changed_total for name in ("", "codex", " Codex")] == [0, 1, 0]
+    assert [event.task for event in Event.objects.order_by("pk")] == [task] * 3
+    updated_at = other.updated_at
+    other.refresh_from_db()
+    assert other.updated_at == updated_at
+
+
+def test_several_changes_are_made_together_or_not_at_all(task: Task) -> None:
+    columns = {"not_before": timezone.now() + HOUR, "priority": Priority.LOW, "for_client": "Codex", "for_model": "gpt"}
+    with pytest.raises(Invalid) as rejection:
+        order(task=task, actor=ADA, columns={**columns, "not_before": timezone.now(), "priority": 9})
+    assert [each["at"] for each in rejection.value.details["problems"]] == ["until", "priority"]
+    assert not Event.objects.exists()
+    assert order(task=task, actor=ADA, columns=columns).changed_total == 1
+    events = [(event.verb, {*event.after}) for event in Event.objects.order_by("pk")]
+    assert events == [
+        (Verb.DEFER, {"not_before"}), (Verb.BOOST, {"priority"}), (Verb.ASSIGN, {"for_client", "for_model"})
+    ]  # fmt: skip
+
+
+def test_a_group_of_very_many_tasks_is_too_large(project: Project, task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orders, "AT_ONCE_LIMIT", 1)
+    group = Task.objects.get(pk=task.parent_id)
+    make_task(project, parent=group)
+    with pytest.raises(TooLarge):
+        boost(task=group, actor=ADA, priority=Priority.HIGH)
+    assert not Event.objects.exists()
+
+
+def test_of_a_nested_group_only_what_is_below_it_changes(project: Project, task: Task) -> None:
+    plan = Task.objects.get(pk=task.parent_id)
+    group = make_task(project, parent=plan, is_leaf=False)
+    below = make_task(project, parent=make_task(project, parent=group, is_leaf=False))
+    assert boost(task=group, actor=ADA, priority=Priority.HIGH).changed_total == 1
+    assert [event.task for event in Event.objects.all()] == [below]
+    assert boost(task=plan, actor=ADA, priority=Priority.HIGH).changed_total == 1
 
 
 @pytest.mark.parametrize("change", [lambda **who: defer(until=None, **who), lambda **who: boost(priority=1, **who)])

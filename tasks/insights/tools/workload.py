@@ -28,6 +28,7 @@ from tasks.project_settings import setting
 from tasks.selectors.find import task_by_id
 from tasks.services import order
 from tasks.services.caller import Caller
+from tasks.services.effect import Effect
 from tasks.services.idempotency import run_once
 
 PROPOSALS_BYTES = 1_200
@@ -49,6 +50,7 @@ class WorkloadManager(Arguments):
     priority: Literal["low", "normal", "high", "urgent"] | None = None
     client: str | None = None
     model: str | None = None
+    clear: list[Literal["until", "client", "model"]] = Field([], json_schema_extra={HIDDEN: True})
     plan_token: str | None = None
     session_id: str | None = Field(None, json_schema_extra={HIDDEN: True})
     idempotency_key: str | None = Field(None, json_schema_extra={HIDDEN: True})
@@ -140,6 +142,8 @@ def _apply(actor: Actor, given: WorkloadManager) -> Facts:
 
 
 def _defer(actor: Actor, given: WorkloadManager) -> Facts:
+    if given.until is None and "until" not in given.clear:
+        raise invalid([{"at": "until", "problem": "is required; clear=['until'] lets the task start"}])
     until = begin_of(given.until, at="until", zone=setting(actor.project, "time_zone"))
     return _changed(order.defer(task=_task(actor, given), actor=actor, until=until))
 
@@ -150,8 +154,11 @@ def _boost(actor: Actor, given: WorkloadManager) -> Facts:
 
 
 def _assign(actor: Actor, given: WorkloadManager) -> Facts:
-    task = _task(actor, given)
-    return _changed(order.assign(task=task, actor=actor, client=given.client or "", model=given.model or ""))
+    task, names = _task(actor, given), {"client": given.client, "model": given.model}
+    if not given.clear and not any(names.values()):
+        raise invalid([{"at": "client", "problem": "is required, or model, or clear=['client', 'model']"}])
+    cleared = {name: "" for name, sent in names.items() if sent is None and name in given.clear}
+    return _changed(order.assign(task=task, actor=actor, **names | cleared))
 
 
 def _task(actor: Actor, given: WorkloadManager) -> Task:
@@ -160,14 +167,21 @@ def _task(actor: Actor, given: WorkloadManager) -> Task:
     return task_by_id(actor.project, given.task_id)
 
 
-def _changed(task: Task) -> Facts:
+def _changed(did: Effect) -> Facts:
     return {
-        **of_tasks.row(task),
+        **of_tasks.row(did.task),
+        **(_order_of(did.task) if did.task.is_leaf else {}),
+        "changed_total": did.changed_total,
+        "next": "orchestrator_specialist_intelligence(action='next_task') shows the order now.",
+    }
+
+
+def _order_of(task: Task) -> Facts:
+    return {
         "priority": task.priority_word,
         "not_before": task.not_before.isoformat(timespec="minutes") if task.not_before else None,
         "for_client": task.for_client or None,
         "for_model": task.for_model or None,
-        "next": "orchestrator_specialist_intelligence(action='next_task') shows the order now.",
     }
 
 
