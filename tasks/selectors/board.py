@@ -123,9 +123,11 @@ def tasks(
         found = found.filter(specialist=filters.specialist)
     if filters.status:
         found = found.filter(status=filters.status)
-    for name in ("client", "model"):
-        if text := getattr(filters, name):
-            found = found.filter(Exists(Attempt.objects.filter(task=OuterRef("pk"), **{name: text})))
+    by = {name: text for name in ("client", "model") if (text := getattr(filters, name))}
+    if by:
+        # Attempts are read once, and looked up by a sum: by the key itself, all their tasks would be read and sorted.
+        attempted = Attempt.objects.filter(**by).order_by().values("task")
+        found = found.alias(key=F("pk") + 0).filter(key__in=attempted)
     shown = found.select_related("root", "lease_session").only(
         *ROW_FIELDS, "root__public_id", "root__title", "lease_session__principal"
     )

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
 from tasks.choices import Priority, Status
 from tasks.models import Task
+from tasks.selectors.board import Filters, tasks
 from tests.factories import html_of, make_plan, make_project, make_task, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -127,6 +130,15 @@ def test_pages_keep_the_filters_and_say_how_many_there_are(client: Client) -> No
 def test_a_text_search_is_paged_without_counting_everything(client: Client) -> None:
     make_plan(make_project("ledger"), 60)
     assert 'data-first="1" data-last="50">' in _page(signed_in(client), "q=task&kind=leaf")
+
+
+def test_a_filter_by_client_and_model_reads_attempts_once_and_not_for_each_task(board: Task) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        tasks(board.project, filters=Filters(client="codex", model="gpt"), plan=None, page=1)
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {'QUERY PLAN ' if connection.vendor == 'sqlite' else ''}{queries[-1]['sql']}")
+        plan = " ".join(str(row) for row in cursor.fetchall())
+    assert "attempt" in queries[-1]["sql"] and "CORRELATED" not in plan and "(SubPlan" not in plan
 
 
 def test_a_page_beyond_the_end_leads_back(client: Client, board: Task) -> None:
