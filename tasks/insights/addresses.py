@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
 
 from django.urls import reverse
 
@@ -10,14 +12,23 @@ from tasks.choices import Status
 from tasks.insights.choices import Dimension, Name
 from tasks.models import Project
 
-_COUNTED: dict[str, str] = {
-    Name.WAIT: Status.PENDING,
-    Name.PLANNED: "",
-    Name.REVIEW_WAIT: Status.IN_REVIEW,
-    Name.REOPENED: Status.NEEDS_REVISION,
-    Name.LEASE_LOSS: Status.ACTIVE,
+
+class Listed(NamedTuple):
+    """The tasks that a figure leads to, in words, and how a list is narrowed to them: from when on, and the state."""
+
+    words: str
+    since: str = ""
+    status: str = ""
+
+
+_COMPLETED = Listed("completed tasks", "completed_since", Status.COMPLETED)
+_LISTED: dict[str, Listed] = {
+    Name.PLANNED: Listed("planned tasks", "planned_since"),
+    Name.WAIT: Listed("claimed tasks", "claimed_since"),
+    Name.REVIEW_WAIT: Listed("tasks in review", status=Status.IN_REVIEW),
+    **dict.fromkeys((Name.LEASE_LOSS, Name.SUCCESS), Listed("attempted tasks", "attempted_since")),
+    Name.HANDOVER_COVERAGE: Listed("tasks in hand", status=Status.ACTIVE),
 }
-"""The state of the tasks that a figure leads to, where it is not completed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +69,18 @@ def action_of(name: str) -> Action:
     return _ACTIONS.get(name, _BOARD)
 
 
-def tasks_address(project: Project, name: str, dimension: str = Dimension.PROJECT, key: str = "") -> str:
-    """Return the list of the tasks that a figure is about."""
+def tasks_words(name: str, dimension: str = Dimension.PROJECT) -> str:
+    """Say what is behind the link of a figure."""
+    return "the template" if dimension == Dimension.TEMPLATE else _LISTED.get(name, _COMPLETED).words
+
+
+def tasks_address(
+    project: Project, name: str, dimension: str = Dimension.PROJECT, key: str = "", since: date | None = None
+) -> str:
+    """Return the list of the tasks that a figure is about, which counts `since` a day."""
     if dimension == Dimension.TEMPLATE and key:
         return reverse("template", args=[project.slug, key.partition("@")[0]])
-    narrowed = {"specialist": key.partition("/")[0]} if dimension == Dimension.CELL else {str(dimension): key}
-    query = {"kind": "leaf", "status": _COUNTED.get(name, Status.COMPLETED), **(narrowed if key else {})}
-    return reverse("tasks", args=[project.slug], query={name: value for name, value in query.items() if value})
+    listed = _LISTED.get(name, _COMPLETED)
+    by = {"specialist": key.partition("/")[0]} if dimension == Dimension.CELL else {str(dimension): key}
+    query = {"kind": "leaf", "status": listed.status, listed.since: since, **(by if key else {})}
+    return reverse("tasks", args=[project.slug], query={name: value for name, value in query.items() if name and value})

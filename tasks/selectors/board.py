@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from tasks.choices import WAITS_FOR_A_PERSON, Status
+from tasks.due import time_in
 from tasks.models import Attempt, Event, Project, Task, TaskQuerySet
+from tasks.project_settings import setting
 from tasks.selectors.counts import of_plan
 from tasks.selectors.rows import ROW_FIELDS, Counts, Rows, count_by, page_of
 
@@ -56,10 +58,24 @@ class Filters:
     ready: str = ""
     client: str = ""
     model: str = ""
+    planned_since: str = ""
+    claimed_since: str = ""
+    completed_since: str = ""
+    attempted_since: str = ""
 
     @property
     def any(self) -> bool:
         return self != Filters()
+
+
+LOOKUPS = {
+    "specialist": "specialist",
+    "status": "status",
+    "planned_since": "created_at__gte",
+    "claimed_since": "started_at__gte",
+    "completed_since": "completed_at__gte",
+}
+LOOKUPS_OF_ATTEMPTS = {"client": "client", "model": "model", "attempted_since": "ended_at__gte"}
 
 
 def _matching(tasks: TaskQuerySet, text: str, matches: Sequence[int]) -> TaskQuerySet:
@@ -119,12 +135,9 @@ def tasks(
         found = found.plans()
     elif filters.kind == "leaf":
         found = found.leaves()
-    if filters.specialist:
-        found = found.filter(specialist=filters.specialist)
-    if filters.status:
-        found = found.filter(status=filters.status)
-    by = {name: text for name in ("client", "model") if (text := getattr(filters, name))}
-    if by:
+    zone = setting(project, "time_zone")
+    found = found.filter(**_asked(filters, LOOKUPS, zone))
+    if by := _asked(filters, LOOKUPS_OF_ATTEMPTS, zone):
         # Attempts are read once, and looked up by a sum: by the key itself, all their tasks would be read and sorted.
         attempted = Attempt.objects.filter(**by).order_by().values("task")
         found = found.alias(key=F("pk") + 0).filter(key__in=attempted)
@@ -133,9 +146,18 @@ def tasks(
     )
     order = ("-updated_at", "-id") if filters.status else ("-id",)
     total = None
-    if not (filters.q or filters.specialist or filters.client or filters.model):  # for these no index can count
+    if not replace(filters, plan="", kind="", status="").any:  # for the others no index can count
         total = _count_of(found.order_by("-id")) if filters.kind == "plan" else found.count()
     return page_of(shown.order_by(*order), page=page, size=TASKS_PER_PAGE, total=total)
+
+
+def _asked(filters: Filters, lookups: dict[str, str], zone: str) -> dict[str, Any]:
+    """Return the lookups of those filters that are set; a day counts from its begin."""
+    given = {name: text for name in lookups if (text := getattr(filters, name))}
+    return {
+        lookups[name]: time_in(text, zone=zone, ends=False) if name.endswith("_since") else text
+        for name, text in given.items()
+    }
 
 
 def specialists_seen(project: Project) -> list[str]:

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from orchestrator_site.web.pages import text_in
 from tasks.choices import Priority, Status
+from tasks.due import time_in
 from tasks.models import Project, Task
 from tasks.selectors.board import Filters, plan_titles, plans_named, specialists_seen
 
@@ -27,12 +28,22 @@ _LABELS = {
     "ready": "Ready",
     "client": "Attempted by",
     "model": "Attempted with",
+    "planned_since": "Planned since",
+    "claimed_since": "Claimed since",
+    "completed_since": "Completed since",
+    "attempted_since": "Attempted since",
 }
 
 
 def filters_in(request: HttpRequest, *names: str) -> Filters:
     given = {name: text_in(request, name) for name in names}
-    return Filters(**{name: text for name, text in given.items() if text in CHOICES.get(name, (text,))})
+    return Filters(**{name: text for name, text in given.items() if _is_known(name, text)})
+
+
+def _is_known(name: str, text: str) -> bool:
+    if name.endswith("_since"):
+        return time_in(text, zone="UTC") is not None
+    return text in CHOICES.get(name, (text,))
 
 
 def tools(request: HttpRequest, project: Project, filters: Filters, *names: str) -> dict[str, Any]:

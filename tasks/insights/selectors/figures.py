@@ -64,6 +64,10 @@ class Figures:
         return self._known[dimension]
 
     @property
+    def since(self) -> date:
+        return self.day - timedelta(days=self.days - 1)
+
+    @property
     def flow(self) -> list[tuple[date, int, int]]:
         """Return each day of the window, with how many tasks were planned and done on it."""
         days = [self.day - timedelta(days=back) for back in reversed(range(self.days))]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from tasks.insights import charts
-from tasks.insights.addresses import Action, tasks_address
+from tasks.insights.addresses import Action, tasks_address, tasks_words
 from tasks.insights.choices import COUNTS, Name
 from tasks.insights.selectors.figures import Figure
 from tasks.insights.selectors.routing import Answer
@@ -44,29 +45,34 @@ def figure_reach(figure: Figure | None, most: float) -> SafeString:
     return charts.reach(words, figure.value, figure.high, most)
 
 
-@register.simple_tag
-def figure_cell(project: Project, figure: Figure, most: float, line: str) -> SafeString:
+@register.simple_tag(takes_context=True)
+def figure_cell(context: dict[str, Any], project: Project, figure: Figure, most: float, line: str) -> SafeString:
     """Draw a figure of a line in a table: its value, which leads to its tasks, its n and its range.
 
     In one tag, because a page has hundreds.
     """
-    value, label = figure_value(figure), figure_label(figure.name)
-    narrow = format_html('<span class="narrow muted">{} </span>', label)
-    if not figure.is_enough:
-        return format_html('{}<span class="muted">{}</span>', narrow, value)
-    high = f", 9 of 10 within {figure_high(figure)}" if figure.high is not None else ""
-    link = '{}<a class="number" href="{}">{}<span class="sr">, {} of \u2068{}\u2069: show the tasks</span></a> '
-    shown = format_html(link, narrow, figure_tasks(project, figure), value, label.lower(), line)
-    if figure.name in COUNTS:
+    label, address = figure_label(figure.name), figure_tasks(context, project, figure)
+    link = (
+        '<span class="narrow muted">{} </span><a class="number" href="{}">{}'
+        '<span class="sr">, {} of \u2068{}\u2069: show {}</span></a> '
+    )
+    shown = format_html(link, label, address, figure_value(figure), label.lower(), line, figure_shows(figure))
+    if figure.name in COUNTS or not figure.is_enough:
         return shown
+    high = f", 9 of 10 within {figure_high(figure)}" if figure.high is not None else ""
     return format_html(
         '{}<span class="hint number">n {}{}</span>{}', shown, f"{figure.n:,}", high, figure_reach(figure, most)
     )
 
 
-@register.simple_tag
-def figure_tasks(project: Project, figure: Figure) -> str:
-    return tasks_address(project, figure.name, figure.dimension, figure.key)
+@register.simple_tag(takes_context=True)
+def figure_tasks(context: dict[str, Any], project: Project, figure: Figure) -> str:
+    return tasks_address(project, figure.name, figure.dimension, figure.key, context["figures"].since)
+
+
+@register.filter
+def figure_shows(figure: Figure) -> str:
+    return tasks_words(figure.name, figure.dimension)
 
 
 @register.simple_tag
