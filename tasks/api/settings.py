@@ -21,8 +21,8 @@ from tasks.api.base import ProjectApi
 from tasks.api.serializers import SettingsField
 from tasks.identity.actor import Actor
 from tasks.models import Project
-from tasks.project_settings.document import BYTES_LIMIT, YamlDocument, merged, read_yaml, to_yaml
-from tasks.project_settings.schema import json_schema
+from tasks.project_settings.document import YamlDocument, merged, read_yaml
+from tasks.project_settings.schema import BYTES_LIMIT, json_schema, to_yaml
 from tasks.services.edit_project import edit_settings
 
 YAML = "application/yaml"
@@ -100,6 +100,8 @@ class SettingsViews(ProjectApi):
 
     def update(self, request: Request, project: str) -> Response:
         """Replace a project's settings. What is left out has its default. Also as `application/yaml`."""
+        if self.request.stream is None:
+            raise Invalid("The body is empty.", next="Send the settings; {} gives all of them their defaults.")
         return self._edit(project, lambda _: self.given())
 
     def partial_update(self, request: Request, project: str) -> Response:

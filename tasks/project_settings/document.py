@@ -10,9 +10,8 @@ import yaml
 
 from orchestrator_site.kernel.errors import Invalid, TooLarge, invalid
 from orchestrator_site.kernel.yaml_nodes import Broken, Node, compose, number
-from tasks.project_settings.schema import NAMED, SECTIONS, value_in
+from tasks.project_settings.schema import BYTES_LIMIT, NAMED, SECTIONS, value_in
 
-BYTES_LIMIT = 64 * 1024
 _DEPTH = 6
 """Objects in each other that the schema has; what is deeper is none of it, and not merged."""
 
@@ -59,10 +58,6 @@ def merged(document: dict[str, Any], patch: dict[str, Any], *, depth: int = _DEP
         else:
             result[name] = value
     return result
-
-
-def to_yaml(value: Any) -> str:
-    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100))
 
 
 def read_yaml(text: str) -> YamlDocument:

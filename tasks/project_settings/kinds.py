@@ -15,6 +15,7 @@ ARGUMENT_LENGTH = 1_000
 COMMAND_SECONDS_LIMIT = 6 * 60 * 60
 NAMES_LIMIT = 200
 _COMMAND = ("argv", "timeout_seconds", "report")
+_NAME_SCHEMA = {"type": "string", "pattern": f"^{definition.NAME.pattern}$"}
 Problem = dict[str, Any]
 
 
@@ -115,7 +116,7 @@ class Zone(Kind):
 
 @dataclass(frozen=True)
 class Numbers(Kind):
-    """Numbers by name; without `names`, every name is allowed."""
+    """Numbers by name; without `names`, by that of a specialist."""
 
     control = "numbers"
     is_by_name = True
@@ -130,15 +131,16 @@ class Numbers(Kind):
     def json_schema(self) -> dict[str, Any]:
         if self.names:
             return closed(dict.fromkeys(self.names, self.each.json_schema))
-        return {"type": "object", "maxProperties": NAMES_LIMIT, "additionalProperties": self.each.json_schema}
+        named = {"propertyNames": _NAME_SCHEMA, "additionalProperties": self.each.json_schema}
+        return {"type": "object", "maxProperties": NAMES_LIMIT, **named}
 
     def problems(self, value: Any, at: str) -> list[Problem]:
         if not isinstance(value, dict) or len(value) > NAMES_LIMIT:
             return [{"at": at, "problem": f"must be an object of up to {NAMES_LIMIT} numbers by name"}]
-        strange = [name for name in value if self.names and name not in self.names]
-        known = {name: each for name, each in value.items() if name not in strange}
-        wrong = [problem for name, each in known.items() for problem in self.each.problems(each, f"{at}.{name[:64]}")]
-        return unknown(strange, self.names, at) + wrong
+        strange = unknown(set(value) - set(self.names), self.names, at) if self.names else misnamed(value, at)
+        places = {each["at"] for each in strange}
+        known = {place: each for name, each in value.items() if (place := f"{at}.{name[:64]}") not in places}
+        return strange + [problem for place, each in known.items() for problem in self.each.problems(each, place)]
 
 
 @dataclass(frozen=True)
@@ -173,17 +175,17 @@ class Commands(Kind):
         return {
             "type": "object",
             "maxProperties": COMMANDS_LIMIT,
+            "propertyNames": _NAME_SCHEMA,
             "additionalProperties": {**closed(fields), "required": ["argv"]},
         }
 
     def problems(self, value: Any, at: str) -> list[Problem]:
         if not isinstance(value, dict) or len(value) > COMMANDS_LIMIT:
             return [{"at": at, "problem": f"must be {self.words}"}]
-        return [problem for name, each in value.items() for problem in self._command(name, each, f"{at}.{name[:64]}")]
+        wrong = [problem for name, each in value.items() for problem in self._command(each, f"{at}.{name[:64]}")]
+        return misnamed(value, at) or wrong
 
-    def _command(self, name: str, value: Any, at: str) -> list[Problem]:
-        if not definition.NAME.fullmatch(name):
-            return [{"at": at, "problem": "has a name that is not of up to 64 lower-case letters, digits, - and _"}]
+    def _command(self, value: Any, at: str) -> list[Problem]:
         if not isinstance(value, dict):
             return [{"at": at, "problem": "must be an object with argv"}]
         found = unknown(set(value) - set(_COMMAND), _COMMAND, at)
@@ -203,6 +205,12 @@ def _is_argument(value: Any) -> bool:
 def closed(properties: dict[str, Any]) -> dict[str, Any]:
     """Return the JSON Schema of an object without further properties."""
     return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def misnamed(names: Iterable[str], at: str) -> list[Problem]:
+    """Return a problem for each name that a specialist or a command cannot have."""
+    why = "has a name that is not of up to 64 lower-case letters, digits, - and _"
+    return [{"at": f"{at}.{each[:64]}", "problem": why} for each in names if not definition.NAME.fullmatch(each)]
 
 
 def unknown(names: Iterable[str], allowed: Iterable[str], at: str) -> list[Problem]:

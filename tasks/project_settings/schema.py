@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
+
 from tasks.project_settings.kinds import (
     Choice,
     Commands,
@@ -20,6 +22,8 @@ from tasks.project_settings.kinds import (
     unknown,
 )
 
+BYTES_LIMIT = 64 * 1024
+"""Of a document as YAML, so that what is read can be sent again."""
 DAYS, HOURS = 10_000, 24 * 365
 SWITCH = Choice(("off", "suggest", "act"))
 ADVICE = Choice(("off", "suggest"))
@@ -133,6 +137,7 @@ SECTIONS = (
 NAMED = {setting.name: setting for section in SECTIONS for setting in section.settings}
 _GROUPS = {section.name: {each.path[1]: each for each in section.settings} for section in SECTIONS if section.name}
 _TOP = (*(each.name for each in SECTIONS[0].settings), *_GROUPS)
+_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def value_in(document: Any, path: tuple[str, ...]) -> Any:
@@ -149,7 +154,14 @@ def problems_of(document: Any, *, kept: dict[str, Any] | None = None) -> list[Pr
     """
     if not isinstance(document, dict):
         return [{"at": "settings", "problem": "must be an object, for example {}"}]
-    return list(_problems(document, kept or {}))
+    if problems := list(_problems(document, kept or {})):
+        return problems
+    is_large = len(to_yaml({**document}).encode()) > BYTES_LIMIT
+    return [{"at": "settings", "problem": f"have more than {BYTES_LIMIT // 1024} KiB as YAML"}] if is_large else []
+
+
+def to_yaml(value: Any) -> str:
+    return str(yaml.dump(value, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=100))
 
 
 def _problems(document: dict[str, Any], kept: dict[str, Any]) -> Iterator[Problem]:

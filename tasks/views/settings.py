@@ -19,8 +19,8 @@ from orchestrator_site.web.pages import form
 from tasks import roles
 from tasks.identity.page import actor_of, find_project
 from tasks.models import Project
-from tasks.project_settings.document import BYTES_LIMIT, YamlDocument, differences, read_yaml, to_yaml
-from tasks.project_settings.schema import NAMED, problems_of
+from tasks.project_settings.document import YamlDocument, differences, read_yaml
+from tasks.project_settings.schema import BYTES_LIMIT, NAMED, problems_of, to_yaml
 from tasks.services.edit_project import NAME_LIMIT, edit_project
 from tasks.services.project_folders import paths_of
 from tasks.services.projects import folder

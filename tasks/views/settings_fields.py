@@ -11,9 +11,9 @@ from typing import Any
 from django.conf import settings as site
 
 from orchestrator_site.kernel.errors import OrchestratorError
-from tasks.project_settings.document import read_value, to_yaml
+from tasks.project_settings.document import read_value
 from tasks.project_settings.kinds import Numbers
-from tasks.project_settings.schema import SECTIONS, STALE_HOURS, Section, Setting, value_in
+from tasks.project_settings.schema import SECTIONS, STALE_HOURS, Section, Setting, to_yaml, value_in
 
 Errors = Mapping[str, list[str]]
 

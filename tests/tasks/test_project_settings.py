@@ -15,8 +15,17 @@ from jsonschema import Draft202012Validator
 
 from orchestrator_site.kernel.errors import Invalid, TooLarge
 from tasks.project_settings import setting
-from tasks.project_settings.document import BYTES_LIMIT, differences, in_a_line, merged, read_yaml, to_yaml
-from tasks.project_settings.schema import ARCHIVE_DAYS, NAMED, SECTIONS, json_schema, problems_of, value_in
+from tasks.project_settings.document import differences, in_a_line, merged, read_yaml
+from tasks.project_settings.schema import (
+    ARCHIVE_DAYS,
+    BYTES_LIMIT,
+    NAMED,
+    SECTIONS,
+    json_schema,
+    problems_of,
+    to_yaml,
+    value_in,
+)
 from tests.settings_samples import BAD, GOOD, bad_cases, cases, document
 from tests.site.processes import ROOT
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tasks.models import Event, Project
-from tasks.project_settings.document import to_yaml
+from tasks.project_settings.schema import BYTES_LIMIT, to_yaml
 from tests.factories import make_project
 from tests.rest import API, Rest, rest
 from tests.settings_samples import BAD, GOOD, document
@@ -95,7 +95,24 @@ def test_a_body_that_is_no_document_is_refused(ada: Rest, raw: bytes) -> None:
 
 
 def test_a_document_that_is_too_large_is_refused(ada: Rest) -> None:
-    assert send(ada, "PUT", "# " + "x" * 64 * 1024).status_code == 413
+    assert send(ada, "PUT", "# " + "x" * BYTES_LIMIT).status_code == 413
+
+
+def test_a_document_that_would_be_too_large_as_yaml_is_refused_as_json_too(ada: Rest) -> None:
+    long = {"argv": ["x" * 1_000] * 50}
+    commands = {"gates": {"commands": {"test": long, "lint": long}}}
+    answer = send(ada, "PUT", commands, "application/json")
+    assert answer.status_code == 400 and answer.json()["problems"][0]["at"] == "settings"
+    del commands["gates"]["commands"]["lint"]
+    assert send(ada, "PUT", commands, "application/json").status_code == 200
+    assert send(ada, "PUT", ada.send("GET", ADDRESS, Accept=YAML).content.decode()).json() == commands
+
+
+@pytest.mark.parametrize("media_type", ["application/json", MERGE_PATCH, YAML])
+def test_settings_are_not_replaced_by_an_empty_body(ada: Rest, media_type: str) -> None:
+    assert send(ada, "PUT", "", media_type).status_code == 400
+    assert kept() == {"review": True, "routing": {"explore": 2}}
+    assert send(ada, "PUT", "{}", media_type).json() == kept() == {}
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
