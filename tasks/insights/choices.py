@@ -30,8 +30,8 @@ class Horizon(models.TextChoices):
 class Method(models.TextChoices):
     """How a specialist was predicted before the planner's choice was learned.
 
-    `learned` is by rules and history together, whether or not the history is trusted yet; `suggested` is the answer
-    that would have been shown.
+    `learned` is by rules and history together once enough was taught, whether or not that is trusted; `suggested` is
+    the answer that would have been shown.
     """
 
     MAJORITY = "majority", "Most frequent"

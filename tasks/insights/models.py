@@ -7,19 +7,25 @@ from django.db.models import Q
 from django.utils import timezone
 
 from tasks.insights.choices import Dimension, Kind, Method, Name, Outcome
+from tasks.insights.routing.predict import Prediction
 from tasks.models import Project, Session, Task
 
 
 class Lesson(models.Model):
-    """What a planned task taught: its specialist and how often each word was counted, so that it can be unlearned."""
+    """What a planned task taught: its specialist and how often each word was counted, so that it can be unlearned.
 
-    task = models.OneToOneField(Task, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    It outlives a task that is purged until that is learned.
+    """
+
+    task = models.OneToOneField(
+        Task, primary_key=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+    )
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
     specialist = models.CharField(max_length=64)
     words = models.JSONField(default=dict)
 
     class Meta:
-        ordering = ["task"]
+        ordering = ["task_id"]  # by `task`, the rows of tasks would be joined
 
     def __str__(self) -> str:
         return f"{self.task_id}: {self.specialist}"
@@ -76,6 +82,7 @@ class Score(models.Model):
     second = models.PositiveIntegerField(default=0)
     unsure = models.PositiveIntegerField(default=0)
     unsure_right = models.PositiveIntegerField(default=0)
+    confidence = models.FloatField(default=0, help_text="The sum of all confidences.")
 
     class Meta:
         ordering = ["method", "tenth"]
@@ -88,12 +95,14 @@ class Score(models.Model):
     def __str__(self) -> str:
         return f"{self.method}: {self.right} of {self.n}"
 
-    def add(self, *, is_right: bool, is_second: bool, is_unsure: bool) -> None:
+    def add(self, prediction: Prediction, specialist: str) -> None:
+        is_right = prediction.names(specialist)
         self.n += 1
         self.right += is_right
-        self.second += is_second
-        self.unsure += is_unsure
-        self.unsure_right += is_unsure and is_right
+        self.second += prediction.names_second(specialist)
+        self.unsure += prediction.is_unsure
+        self.unsure_right += prediction.is_unsure and is_right
+        self.confidence += prediction.confidence
 
 
 class Reader(models.Model):

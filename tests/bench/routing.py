@@ -94,18 +94,14 @@ def _accuracy(name: str, titles: Sequence[Title]) -> Iterator[Figure]:
     counts, scores = Counts(), dict[tuple[str, int], Score]()
     spent = []
     for title, description, specialist in titles:
-        trusts = trusts_history(scores.values(), counts.n)
+        trusts = trusts_history(scores.values())
         begun = perf_counter()
         words = signs_of(title, description)
         found = predict((title, description), words, counts, PACKAGED, trusts_history=trusts, least=LEAST)
         spent.append((perf_counter() - begun) * 1000)
         for method, prediction in found.items():
             score = scores.setdefault((method, prediction.tenth), Score(method=method, tenth=prediction.tenth))
-            score.add(
-                is_right=prediction.names(specialist),
-                is_second=prediction.names_second(specialist),
-                is_unsure=prediction.is_unsure,
-            )
+            score.add(prediction, specialist)
         counts.learn(specialist, words)
     for method in Method.values:
         yield _figure(f"{name}: {method}", accuracy_of(method, scores.values()))

@@ -44,9 +44,10 @@ def counts_of(project: Project) -> dict[str, Any]:
     }
 
 
-def scores_of(project: Project) -> dict[tuple[str, int], tuple[int, ...]]:
-    rows = Score.objects.filter(project=project)
-    return {(row.method, row.tenth): (row.n, row.right, row.second, row.unsure, row.unsure_right) for row in rows}
+def scores_of(project: Project) -> dict[tuple[str, int], tuple[float, ...]]:
+    counted = "n", "right", "second", "unsure", "unsure_right", "confidence"
+    rows = Score.objects.filter(project=project).values_list("method", "tenth", *counted)
+    return {(method, tenth): tuple(numbers) for method, tenth, *numbers in rows}
 
 
 def forgotten(project: Project) -> None:

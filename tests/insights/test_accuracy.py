@@ -22,12 +22,14 @@ def test_the_interval_is_that_of_wilson() -> None:
 
 
 def test_rates_are_of_what_was_counted() -> None:
-    rows = [Score(method="rules", tenth=8, n=8, right=6, second=1), Score(method="rules", tenth=5, n=2, unsure=2)]
-    rows[1].right = rows[1].unsure_right = 1
+    rows = [
+        Score(method="rules", tenth=8, n=8, right=6, second=1, confidence=6.4),
+        Score(method="rules", tenth=5, n=2, right=1, unsure=2, unsure_right=1, confidence=1.0),
+    ]
     found = accuracy_of("rules", rows)
     assert (found.n, found.rate, found.first_two) == (10, 0.7, 0.8)
     assert (found.abstained, found.rate_when_sure) == (0.2, 0.75)
-    assert found.calibration_error == pytest.approx((8 * abs(0.85 - 0.75) + 2 * abs(0.55 - 0.5)) / 10)
+    assert found.calibration_error == pytest.approx(8 * (0.8 - 0.75) / 10)
 
 
 def test_nothing_counted_has_no_rates() -> None:
@@ -47,6 +49,17 @@ def test_every_method_predicts_the_same_tasks() -> None:
     assert found[Method.RULES].unsure == 1
     assert found[Method.SUGGESTED].right == found[Method.RULES].right
     assert found[Method.MAJORITY].right == 1  # before anything is known, it has only the usual one; then the tester
+
+
+@pytest.mark.django_db
+def test_confidences_that_come_true_have_no_calibration_error() -> None:
+    project = make_project("shop")
+    titles = [(f"Fix redirect {number}", "debugger") for number in range(9)]
+    planned(project, *titles, ("Fix redirect 9", "tester"))
+    learned(project)
+    [found] = [each for each in accuracies(project) if each.method == Method.RULES]
+    assert (found.n, found.right) == (10, 9)
+    assert found.calibration_error == pytest.approx(0)
 
 
 @pytest.mark.django_db

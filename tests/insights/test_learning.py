@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 from pytest_django import Settings
 
 from maintenance.services.import_plan import import_plan
 from maintenance.services.purge import export_of, purge
+from tasks.choices import Verb
+from tasks.events import record
 from tasks.insights.choices import Method
 from tasks.insights.models import Lesson, Reader, Score, SpecialistCount, Suggestion, WordCount
-from tasks.insights.services.learn import SOON, _Pupil, catch_up, forget, learn, learn_all
+from tasks.insights.routing.words import LIMIT
+from tasks.insights.services.learn import SOON, _Pupil, catch_up, learn, learn_all
 from tasks.insights.services.suggestions import suggest
 from tasks.models import Event, Project, Task
-from tasks.services.steer import cancel
+from tasks.services.archive import restore
+from tasks.services.steer import cancel, reopen
 from tests.factories import make_plan, make_project
-from tests.insights.teaching import ADA, counts_of, edited, forgotten, history, learned, planned, scores_of
+from tests.insights.teaching import ADA, Given, counts_of, edited, forgotten, history, learned, planned, scores_of
 from tests.maintenance.test_purge import put_away
 
 pytestmark = pytest.mark.django_db
@@ -152,6 +159,7 @@ def test_a_purged_plan_is_unlearned_and_an_import_teaches_again(
     root.refresh_from_db()
     learned(project)
     purge(task=root, actor=ADA, confirmed=True)
+    learned(project)
     left = counts_of(project)
     assert {name for _, name in left["words"]} == {"implementer"}
     assert again(project)[0] == left
@@ -160,26 +168,115 @@ def test_a_purged_plan_is_unlearned_and_an_import_teaches_again(
     assert counts_of(project) == before
 
 
-def test_a_purge_takes_the_version_of_whoever_learns_at_the_same_time(project: Project) -> None:
-    [task] = planned(project, ("Test the cart", "tester"))
-    learned(project)
-    version = Reader.objects.get(pk=project.pk).version
-    forget(Task.objects.filter(pk=task.pk).values("pk"))
-    assert Reader.objects.get(pk=project.pk).version > version
-    assert counts_of(project) == {"specialists": {}, "words": {}, "lessons": {}}
-
-
-def test_what_was_computed_before_a_purge_is_not_written(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    [gone] = planned(project, ("Test the cart", "tester"))
-    learned(project)
-    planned(project, ("Build the cart", "implementer"))
+def test_what_another_computed_at_the_same_time_is_not_written(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned(project, *history("Build", "implementer", 3))
+    learn(project=project, limit=1)
     with monkeypatch.context() as patched:
-        patched.setattr(_Pupil, "write", lambda pupil: pytest.fail("It counted with what is gone."))
-        patched.setattr(_Pupil, "learn", lambda pupil: forget(Task.objects.filter(pk=gone.pk).values("pk")))
+        patched.setattr(_Pupil, "write", lambda pupil: pytest.fail("It counted what another had counted."))
+        patched.setattr(_Pupil, "learn", lambda pupil: Reader.objects.update(version=F("version") + 1))
         done = learn(project=project)
     assert (done.steps, done.has_more) == (0, True)
     learned(project)
-    assert counts_of(project)["specialists"].keys() == {"implementer"}
+    assert Lesson.objects.count() == 3
+
+
+def purged(project: Project, *tasks: Given) -> Task:
+    [*_, last] = planned(project, *tasks)
+    learned(project)
+    root = Task.objects.get(pk=last.root_id)
+    cancel(task=root, actor=ADA, reason="Over")
+    put_away(root)
+    root.refresh_from_db()
+    learned(project)
+    purge(task=root, actor=ADA, confirmed=True)
+    return root
+
+
+def test_a_purge_unlearns_nothing_itself_and_is_unlearned_in_portions(
+    project: Project, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.ORCHESTRATOR_HOME = tmp_path
+    planned(project, ("Build the cart", "implementer"))
+    learned(project)
+    before = counts_of(project)
+    purged(project, *history("Test", "tester", 5))
+    assert Lesson.objects.count() == 6
+    monkeypatch.setattr("tasks.insights.services.learn.WORDS", 2 * LIMIT)
+    version = Reader.objects.get().version
+    learned(project)
+    assert counts_of(project) == before
+    assert Reader.objects.get().version == version + 3  # two tasks each
+
+
+@pytest.mark.parametrize("portions", [1, 4])
+def test_an_import_is_learned_in_portions_that_may_be_interrupted(
+    project: Project, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, portions: int
+) -> None:
+    settings.ORCHESTRATOR_HOME = tmp_path
+    root = purged(project, *history("Test", "tester", 5))
+    import_plan(project=project, export=export_of(project, root.public_id), actor=ADA)
+    expected = again(project)
+    forgotten(project)
+    monkeypatch.setattr("tasks.insights.services.learn.WORDS", 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(_Pupil, "write", interrupted_after(portions))
+        with pytest.raises(KeyboardInterrupt):
+            learn(project=project)
+    assert Lesson.objects.count() == portions - 1  # the plan itself teaches nothing
+    learned(project)
+    assert (counts_of(project), scores_of(project)) == expected
+
+
+def interrupted_after(portions: int) -> Callable[[_Pupil], None]:
+    left, write = iter(range(portions)), _Pupil.write
+
+    def written(pupil: _Pupil) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        write(pupil)
+
+    return written
+
+
+def test_an_import_is_left_to_the_job(project: Project, settings: Settings, tmp_path: Path) -> None:
+    settings.ORCHESTRATOR_HOME = tmp_path
+    root = purged(project, ("Test the cart", "tester"))
+    learned(project)
+    import_plan(project=project, export=export_of(project, root.public_id), actor=ADA)
+    catch_up(project=project)
+    assert not Lesson.objects.exists()
+    learn_all(seconds=30)
+    assert Lesson.objects.count() == 1
+
+
+def test_what_is_planned_into_an_imported_plan_is_predicted(
+    project: Project, settings: Settings, tmp_path: Path
+) -> None:
+    settings.ORCHESTRATOR_HOME = tmp_path
+    root = purged(project, ("Test the cart", "tester"))
+    learned(project)
+    import_plan(project=project, export=export_of(project, root.public_id), actor=ADA)
+    before = Score.objects.get(method=Method.RULES).n
+    restore(task=Task.objects.get(public_id=root.public_id), actor=ADA)
+    reopen(task=Task.objects.get(public_id=root.public_id), actor=ADA)
+    planned(project, ("Test the checkout", "tester"), parent=Task.objects.get(public_id=root.public_id))
+    learned(project)
+    assert Score.objects.get(method=Method.RULES).n == before + 1
+    assert Lesson.objects.count() == 2
+
+
+def test_where_nothing_was_planned_nothing_is_written_for_each_project(
+    project: Project, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(10):
+        planned(make_project(f"quiet-{number}"), ("Build the cart", "implementer"))
+    learn_all(seconds=30)
+    record(actor=ADA, verb=Verb.EDIT_PROJECT, project=project)
+    with django_assert_max_num_queries(4):
+        learn_all(seconds=30)
+    assert set(Reader.objects.values_list("cursor", flat=True)) == {Event.objects.latest("pk").pk}
 
 
 def test_events_that_may_still_be_preceded_are_left_for_later(

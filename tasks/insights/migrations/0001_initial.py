@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tasks.project')),
             ],
             options={
-                'ordering': ['task'],
+                'ordering': ['task_id'],
             },
         ),
         migrations.CreateModel(

@@ -11,15 +11,11 @@ _Z = 1.96
 
 @dataclass(frozen=True, slots=True)
 class Tenth:
-    """Predictions with a confidence from `low` to a tenth more."""
+    """Predictions with a confidence from a tenth to the next; `confidence` is the sum of theirs."""
 
-    low: float
     n: int
     right: int
-
-    @property
-    def rate(self) -> float:
-        return self.right / self.n
+    confidence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +55,8 @@ class Accuracy:
 
     @property
     def calibration_error(self) -> float | None:
-        """How far, on average, a confidence is from how often it was right; each tenth counts by its middle."""
-        off = sum(each.n * abs(each.low + 0.05 - each.rate) for each in self.tenths)
+        """How far, on average, the confidences of a tenth are from how often they were right."""
+        off = sum(abs(each.confidence - each.right) for each in self.tenths)
         return off / self.n if self.n else None
 
 

@@ -28,8 +28,12 @@ class Prediction:
     is_unsure: bool = False
 
     @property
+    def confidence(self) -> float:
+        return self.choices[0].confidence if self.choices else 0.0
+
+    @property
     def tenth(self) -> int:
-        return int(self.choices[0].confidence * 10) if self.choices else 0
+        return int(self.confidence * 10)
 
     def names(self, specialist: str) -> bool:
         return bool(self.choices) and self.choices[0].specialist == specialist

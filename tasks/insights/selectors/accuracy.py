@@ -29,7 +29,7 @@ def accuracies(project: Project) -> list[Accuracy]:
 
 
 def accuracy_of(method: str, scores: Iterable[Score]) -> Accuracy:
-    rows = sorted((row for row in scores if row.method == method), key=lambda row: row.tenth)
+    rows = [row for row in scores if row.method == method]
     return Accuracy(
         method=method,
         n=sum(row.n for row in rows),
@@ -37,7 +37,7 @@ def accuracy_of(method: str, scores: Iterable[Score]) -> Accuracy:
         second=sum(row.second for row in rows),
         unsure=sum(row.unsure for row in rows),
         unsure_right=sum(row.unsure_right for row in rows),
-        tenths=[Tenth(row.tenth / 10, row.n, row.right) for row in rows if row.n],
+        tenths=[Tenth(row.n, row.right, row.confidence) for row in rows],
     )
 
 

@@ -9,7 +9,6 @@ from orchestrator_site.kernel.compiled import Compiled
 from tasks.insights.choices import Method
 from tasks.insights.models import Score, SpecialistCount, WordCount
 from tasks.insights.routing.bayes import Counts
-from tasks.insights.routing.blend import ENOUGH
 
 _CHUNK = 512
 _of_specialists = Compiled(
@@ -51,9 +50,9 @@ def scores_of(project_id: int) -> dict[tuple[str, int], Score]:
     return {(row.method, row.tenth): row for row in _of_scores(project=project_id)}
 
 
-def trusts_history(scores: Iterable[Score], n: int) -> bool:
-    """Whether a project's own history is asked: it has taught enough, and predicted no worse than the rules."""
+def trusts_history(scores: Iterable[Score]) -> bool:
+    """Whether a project's own history is asked: it predicted no worse than the rules."""
     right = dict.fromkeys(Method.values, 0)
     for score in scores:
         right[score.method] += score.right
-    return n >= ENOUGH and right[Method.LEARNED] >= right[Method.RULES]
+    return right[Method.LEARNED] >= right[Method.RULES]

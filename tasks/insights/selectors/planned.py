@@ -6,12 +6,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
 from tasks.choices import Verb
-from tasks.models import Event, Task
+from tasks.insights.models import Lesson, Reader
+from tasks.models import Event, Project, Task
 from tasks.selectors.feed import last_id
 
-_READ = (Verb.PLAN, Verb.EDIT, Verb.SPLIT, Verb.IMPORT)
-_CHANGING = (Verb.EDIT, Verb.SPLIT)
+LONG = {Verb.IMPORT, Verb.PURGE}
+"""Events that each concern all tasks of a plan."""
+_READ = (Verb.PLAN, Verb.EDIT, Verb.SPLIT, *LONG)
+_CHANGING = (Verb.PLAN, Verb.EDIT, Verb.SPLIT)
 _TAUGHT_BY = ("title", "description", "specialist", "is_leaf")
 _CHUNK = 500
 
@@ -33,27 +39,31 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
-    """`until` is where to go on."""
+class Backlog:
+    """The next events that may teach something. `until` is where to go on."""
 
-    steps: list[Step]
+    events: list[Event]
     until: int
     has_more: bool
 
 
-def steps_after(project_id: int, cursor: int, *, limit: int) -> Steps:
-    """Return the steps of the next events, at most `limit` of them; an import is one event with all tasks of a plan."""
-    if (until := last_id()) <= cursor:
-        return Steps([], cursor, has_more=False)
-    rows = Event.objects.filter(project=project_id, id__gt=cursor, id__lte=until, verb__in=_READ, task__isnull=False)
+def backlog_of(project_id: int, cursor: int, *, limit: int) -> Backlog:
+    until = last_id()
+    rows = Event.objects.filter(project=project_id, id__gt=cursor, id__lte=until, verb__in=_READ)
     events = list(rows.order_by("id").only("verb", "task_id", "after", "project_id")[: limit + 1])
-    has_more = len(events) > limit
-    events = events[:limit]
-    until = events[-1].pk if has_more else until
-    return Steps(list(_steps(events)), until, has_more)
+    if has_more := len(events) > limit:
+        until = events[limit - 1].pk
+    return Backlog(events[:limit], until, has_more)
 
 
-def _steps(events: list[Event]) -> Iterator[Step]:
+def waiting(until: int) -> QuerySet[Project]:
+    """Return the projects with a backlog up to an event."""
+    rows = Event.objects.filter(project=OuterRef("pk"), id__lte=until, verb__in=_READ)
+    read = Reader.objects.filter(project=OuterRef("project")).values("cursor")
+    return Project.objects.filter(Exists(rows.filter(id__gt=Coalesce(Subquery(read), 0))))
+
+
+def steps_of(project_id: int, events: list[Event]) -> Iterator[Step]:
     imported = [event.task_id for event in events if event.verb == Verb.IMPORT]
     # The rows first: a change in between is then among the later changes, which set what was before them.
     tasks = {task.pk: task for task in _tasks(Task.objects.filter(root__in=imported))} if imported else {}
@@ -62,9 +72,20 @@ def _steps(events: list[Event]) -> Iterator[Step]:
         tasks |= {task.pk: task for task in _tasks(Task.objects.filter(pk__in=keys))}
     changes = _changes(tasks, events[0].pk) if events else {}
     for event in events:
+        if event.verb == Verb.PURGE:
+            yield from _gone(project_id, event.pk)
         named = [tasks[event.task_id]] if event.task_id in tasks else []
         for task in [each for each in below if each.root_id == event.task_id] if event.verb == Verb.IMPORT else named:
-            yield _step(event, task, changes.get(task.pk, []))
+            later = [each for each in changes.get(task.pk, []) if each.pk > event.pk]
+            if not any(each.verb == Verb.PLAN for each in later):  # else it was planned into a plan after its import
+                yield _step(event, task, later)
+
+
+def _gone(project_id: int, event_id: int) -> Iterator[Step]:
+    """Yield a step that teaches nothing for each task that taught and was purged."""
+    gone = Lesson.objects.filter(~Exists(Task.objects.filter(pk=OuterRef("pk"))), project=project_id)
+    for key in gone.values_list("pk", flat=True):
+        yield Step(event_id, key, is_new=False, is_choice=False, title="", description="", specialist="")
 
 
 def _tasks(rows: Any) -> Iterable[Task]:
@@ -83,12 +104,10 @@ def _changes(keys: Iterable[int], first: int) -> dict[int, list[Event]]:
     return found
 
 
-def _step(event: Event, task: Task, changes: list[Event]) -> Step:
+def _step(event: Event, task: Task, later: list[Event]) -> Step:
     """Return a task as it was after an event, by taking back all later changes, the newest first."""
     state = {name: getattr(task, name) for name in _TAUGHT_BY}
-    for change in changes:
-        if change.pk <= event.pk:
-            break
+    for change in later:
         state["is_leaf"] = state["is_leaf"] or change.verb == Verb.SPLIT
         state |= {name: change.before[name] for name in _TAUGHT_BY if name in change.before}
     is_new = event.verb == Verb.PLAN
