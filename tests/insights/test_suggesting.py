@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator_site.kernel.errors import Conflict
 from tasks.identity.actor import Actor
-from tasks.insights.choices import Kind, Outcome
+from tasks.insights.choices import Kind, Method, Outcome
 from tasks.insights.models import Lesson, Score, Suggestion
 from tasks.insights.routing.blend import ENOUGH
 from tasks.insights.selectors.accuracy import Acceptance, acceptance
@@ -76,6 +76,31 @@ def test_it_names_the_factor_without_which_the_second_would_be_first(experienced
     assert suggest_specialist(experienced, "Ledger balance").turned_by is None
 
 
+def test_a_task_that_was_edited_and_taught_other_words_is_not_named(experienced: Project) -> None:
+    [latest] = planned(experienced, ("Ledger balance of May", "bookkeeper"))
+    learned(experienced)
+    title = "Ledger balance of March"
+    assert latest.public_id in suggest_specialist(experienced, title).taught_by
+    edited(latest, title="Receipts in boxes", description="Sorted")
+    learned(experienced)
+    assert latest.public_id not in suggest_specialist(experienced, title).taught_by
+
+
+def test_a_rule_turns_the_answer_only_where_the_second_would_come_first_without_it(project: Project) -> None:
+    assert suggest_specialist(project, "Build the cart").turned_by is None  # the implementer is usual anyway
+    turned_by = suggest_specialist(project, FIX).turned_by
+    assert turned_by is not None and turned_by.text == "to fix"
+
+
+def test_history_starts_without_what_it_could_not_know(project: Project) -> None:
+    titles = [(f"Test cart {number}", "tester") for number in range(ENOUGH // 2)]
+    planned(project, *titles, *((f"Fix cart {number}", "debugger") for number in range(ENOUGH // 2)))
+    learned(project)
+    right = {method: sum(Score.objects.filter(method=method).values_list("right", flat=True)) for method in Method}
+    assert right[Method.LEARNED] == right[Method.RULES] == ENOUGH
+    assert suggest_specialist(project, FIX).source == "both"
+
+
 def test_rules_go_on_where_history_predicted_worse(project: Project) -> None:
     titles = [(f"Test {word} {number}", "tester") for number in range(30) for word in ("it", "that")]
     others = [(f"Describe {word} {number}", "documenter") for number in range(30) for word in ("it", "that")]
@@ -137,6 +162,15 @@ def test_a_suggestion_is_noted_once_while_it_is_open(project: Project) -> None:
     assert (first.kind, first.outcome, first.answer[0]["value"]) == (Kind.SPECIALIST, Outcome.OPEN, "debugger")
     other = Actor.assistant(make_session(project))
     assert suggest(project=project, actor=other, title=FIX).suggestion != first
+
+
+def test_what_was_learned_in_between_makes_no_other_suggestion_of_the_same_choices(experienced: Project) -> None:
+    title = "Ledger balance of March"
+    first = suggest(project=experienced, actor=ADA, title=title)
+    planned(experienced, *history("Ledger of shop", "implementer", 10))
+    again = suggest(project=experienced, actor=ADA, title=title)
+    assert [each.confidence for each in again.answer.choices] != [each.confidence for each in first.answer.choices]
+    assert again.suggestion == first.suggestion
 
 
 @pytest.mark.parametrize(("choice", "outcome"), [("debugger", Outcome.ACCEPTED), ("tester", Outcome.OTHER)])

@@ -11,8 +11,8 @@ from tasks.insights.routing.bayes import Counts
 from tasks.insights.routing.rules import RULE, Rule
 
 ENOUGH = 100
-"""Tasks that a project has to have taught before its own history is asked."""
-RULE_WEIGHT = 2.0
+"""Tasks that a project has to have taught before its own history is asked; until then, the rules are all there is."""
+RULE_WEIGHT = 3.0
 USUAL = "implementer"
 _FACTORS = 5
 _BY_HABIT, _MOST = 0.5, 0.99
@@ -53,17 +53,19 @@ class Blended:
 def by_rules(rules: list[Rule], counts: Counts, specialists: Collection[str]) -> Blended:
     """Answer by the first rule; the second choice is that of the next, or the most usual specialist."""
     usual = sorted(specialists, key=lambda name: (-counts.tasks.get(name, 0), name != USUAL, name))
-    names = list(dict.fromkeys([*(rule.specialist for rule in rules), *usual]))[:2]
+    without = [*(rule.specialist for rule in rules[1:]), *usual]
+    names = list(dict.fromkeys([*(rule.specialist for rule in rules[:1]), *without]))[:2]
     surest = rules[0].confidence if rules else _BY_HABIT
     choices = [Choice(name, share) for name, share in zip(names, (surest, (1 - surest) / 2), strict=False)]
     factors = [Factor("rule", rule.said, rule.confidence) for rule in rules[:1]]
-    return Blended(choices, "rule" if rules else "none", factors, factors[0] if factors else None)
+    turning = factors[0] if factors and names[1:] == without[:1] else None
+    return Blended(choices, "rule" if rules else "none", factors, turning)
 
 
 def by_both(rules: list[Rule], words: Mapping[str, int], counts: Counts, specialists: Collection[str]) -> Blended:
-    """Answer by what a project taught, and the first rule as one more reason."""
+    """Answer by what a project taught, if that is enough, and the first rule as one more reason."""
     learned = {name for name in counts.tasks if name in specialists}
-    if not learned:
+    if not learned or counts.n < ENOUGH:
         return by_rules(rules, counts, specialists)
     rule = rules[0] if rules else None
     candidates = sorted(learned | ({rule.specialist} if rule else set()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tasks.insights.models import Lesson
@@ -44,10 +43,8 @@ def suggest_specialist(project: Project, title: str, description: str = "") -> A
     rules, words = matching(title, specialists), signs_of(title, description)
     learned = learned_of(project.pk, words)
     counts = learned.counts
-    if trusts_history(scores_of(project.pk).values(), counts.n):
-        found = by_both(rules, words, counts, specialists)
-    else:
-        found = by_rules(rules, counts, specialists)
+    is_trusted = trusts_history(scores_of(project.pk).values())
+    found = by_both(rules, words, counts, specialists) if is_trusted else by_rules(rules, counts, specialists)
     return Answer(
         choices=found.choices,
         is_unsure=found.is_unsure(setting(project, "routing.min_confidence")),
@@ -65,11 +62,8 @@ def _teachers(found: Blended, learned: Learned) -> list[str]:
     first = found.choices[0].specialist if found.choices else ""
     words = [factor.text for factor in found.factors if factor.kind == "word" and factor.weight > 0]
     keys = dict.fromkeys(learned.newest[word, first] for word in words if (word, first) in learned.newest)
-    return _still_teaching(list(keys)[:_TEACHERS], first) if keys else []
-
-
-def _still_teaching(keys: Sequence[int], specialist: str) -> list[str]:
-    """Leave out tasks that are gone, or were edited and teach something else now."""
-    rows = Lesson.objects.filter(pk__in=keys, specialist=specialist).values_list("pk", "task__public_id")
-    names = dict(rows)
-    return [names[key] for key in keys if key in names]
+    rows = Lesson.objects.filter(pk__in=list(keys), specialist=first).select_related("task")
+    lessons = {row.pk: row for row in rows.only("words", "task__public_id")}
+    # Some were edited since, and teach other words now.
+    named = [lessons[key] for key in keys if key in lessons and not lessons[key].words.keys().isdisjoint(words)]
+    return [each.task.public_id for each in named[:_TEACHERS]]

@@ -63,14 +63,14 @@ def show(
     is_unsure: bool = False,
     task: Task | None = None,
 ) -> Suggestion:
-    """Note that an answer was shown; showing the same again while it is open adds nothing.
+    """Note that an answer was shown; showing the same choices again while it is open adds nothing.
 
     `given` is what was asked about: the title for a specialist. Of each answer, `value` is what may be chosen.
     """
     facts: dict[str, Any] = {"project": project, "kind": kind, "input_sha256": fingerprint(given), "task": task}
     who = {"session": actor.session, "actor_kind": actor.kind, "actor_name": actor.name}
     same = Suggestion.objects.filter(**facts, **who, outcome=Outcome.OPEN).first()
-    if same is not None and same.answer == list(answer):
+    if same is not None and [each["value"] for each in same.answer] == [each["value"] for each in answer]:
         return same
     return Suggestion.objects.create(
         **facts,
