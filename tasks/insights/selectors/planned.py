@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from orchestrator_site.kernel.compiled import Compiled
 from tasks.choices import Verb
 from tasks.insights.models import Lesson, Reader
 from tasks.models import Event, Project, Task
@@ -18,8 +19,17 @@ LONG = {Verb.IMPORT, Verb.PURGE}
 """Events that each concern all tasks of a plan."""
 _READ = (Verb.PLAN, Verb.EDIT, Verb.SPLIT, *LONG)
 _CHANGING = (Verb.PLAN, Verb.EDIT, Verb.SPLIT)
+BATCH = 200
+"""Events that are read at once."""
 _TAUGHT_BY = ("title", "description", "specialist", "is_leaf")
 _CHUNK = 500
+_events = Compiled(
+    lambda project, after, until: (
+        Event.objects.filter(project=project, id__gt=after, id__lte=until, verb__in=_READ)
+        .order_by("id")
+        .only("verb", "task_id", "after", "project_id")[: BATCH + 1]
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +57,9 @@ class Backlog:
     has_more: bool
 
 
-def backlog_of(project_id: int, cursor: int, *, limit: int) -> Backlog:
+def backlog_of(project_id: int, cursor: int, *, limit: int = BATCH) -> Backlog:
     until = last_id()
-    rows = Event.objects.filter(project=project_id, id__gt=cursor, id__lte=until, verb__in=_READ)
-    events = list(rows.order_by("id").only("verb", "task_id", "after", "project_id")[: limit + 1])
+    events = _events(project=project_id, after=cursor, until=until)
     if has_more := len(events) > limit:
         until = events[limit - 1].pk
     return Backlog(events[:limit], until, has_more)

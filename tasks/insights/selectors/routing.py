@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from orchestrator_site.kernel.compiled import Compiled
 from tasks.insights.models import Lesson
 from tasks.insights.routing.blend import ENOUGH, Blended, Choice, Factor, Source, by_both, by_rules
 from tasks.insights.routing.rules import matching, signs_of
@@ -15,6 +16,13 @@ from tasks.roles import catalogue
 __all__ = ["Answer", "Choice", "Factor", "suggest_specialist"]
 
 _TEACHERS = 3
+_lessons = Compiled(
+    lambda keys, specialist: (
+        Lesson.objects.filter(task__pk__in=keys, specialist=specialist)
+        .order_by()
+        .values_list("pk", "words", "task__public_id")
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +70,7 @@ def _teachers(found: Blended, learned: Learned) -> list[str]:
     first = found.choices[0].specialist if found.choices else ""
     words = [factor.text for factor in found.factors if factor.kind == "word" and factor.weight > 0]
     keys = dict.fromkeys(learned.newest[word, first] for word in words if (word, first) in learned.newest)
-    rows = Lesson.objects.filter(pk__in=list(keys), specialist=first).select_related("task")
-    lessons = {row.pk: row for row in rows.only("words", "task__public_id")}
+    lessons = _lessons(keys=list(keys), specialist=first)
     # Some were edited since, and teach other words now.
-    named = [lessons[key] for key in keys if key in lessons and not lessons[key].words.keys().isdisjoint(words)]
-    return [each.task.public_id for each in named[:_TEACHERS]]
+    names = {key: name for key, taught, name in lessons if not taught.keys().isdisjoint(words)}
+    return [names[key] for key in keys if key in names][:_TEACHERS]

@@ -15,22 +15,20 @@ from django.db.models import F
 from django.utils import timezone
 
 from orchestrator_site.kernel import read_only
-from orchestrator_site.kernel.compiled import insert_all
+from orchestrator_site.kernel.compiled import Compiled, insert_all
 from tasks.insights.choices import Kind, Outcome
 from tasks.insights.models import Lesson, Reader, Score, Suggestion
 from tasks.insights.routing.predict import predict
 from tasks.insights.routing.rules import signs_of
 from tasks.insights.routing.words import LIMIT, fingerprint
 from tasks.insights.selectors.counts import scores_of, trusts_history
-from tasks.insights.selectors.planned import LONG, Backlog, Step, backlog_of, steps_of, waiting
+from tasks.insights.selectors.planned import BATCH, LONG, Backlog, Step, backlog_of, steps_of, waiting
 from tasks.insights.services.ledger import Ledger
 from tasks.models import Project
 from tasks.project_settings import setting
 from tasks.roles import catalogue
 from tasks.selectors.feed import last_id
 
-BATCH = 200
-"""Events that are read at once."""
 SOON = 20
 """Events that are learned while an answer is waited for; a longer backlog is left to the job."""
 WORDS = 5_000
@@ -38,6 +36,9 @@ WORDS = 5_000
 _CHUNK = 500
 Read = tuple[Step, dict[str, int]]
 """A step, and its words."""
+
+
+_reader = Compiled(lambda project: Reader.objects.filter(project=project))
 
 
 @dataclass(slots=True)
@@ -67,7 +68,7 @@ def learn(*, project: Project, limit: int = BATCH) -> Progress:
 
 def catch_up(*, project: Project) -> None:
     """Learn a short backlog, so that a suggestion knows what was planned just now."""
-    reader = Reader.objects.filter(pk=project.pk).first() or Reader(pk=project.pk)
+    reader = _reader.first(project=project) or Reader(pk=project.pk)
     found = backlog_of(project.pk, reader.cursor, limit=SOON)
     is_short = not found.has_more and LONG.isdisjoint(event.verb for event in found.events)
     if found.events and is_short and not read_only.is_on():

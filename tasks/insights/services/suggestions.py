@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from orchestrator_site.kernel import ids, read_only
+from orchestrator_site.kernel.compiled import Compiled, insert
 from orchestrator_site.kernel.errors import Conflict
 from tasks.identity.actor import Actor
 from tasks.insights.choices import Kind, Outcome
@@ -18,6 +19,12 @@ from tasks.insights.selectors.routing import Answer, suggest_specialist
 from tasks.insights.services.learn import catch_up, settle
 from tasks.models import Project, Task
 from tasks.selectors.feed import last_id
+
+_open = Compiled(
+    lambda project, kind, digest, kind_of_actor, name: Suggestion.objects.filter(
+        project=project, kind=kind, input_sha256=digest, actor_kind=kind_of_actor, actor_name=name, outcome=Outcome.OPEN
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +74,30 @@ def show(
 
     `given` is what was asked about: the title for a specialist. Of each answer, `value` is what may be chosen.
     """
-    facts: dict[str, Any] = {"project": project, "kind": kind, "input_sha256": fingerprint(given), "task": task}
-    who = {"session": actor.session, "actor_kind": actor.kind, "actor_name": actor.name}
-    same = Suggestion.objects.filter(**facts, **who, outcome=Outcome.OPEN).first()
-    if same is not None and [each["value"] for each in same.answer] == [each["value"] for each in answer]:
-        return same
-    return Suggestion.objects.create(
-        **facts,
-        **who,
+    row = Suggestion(
         public_id=ids.suggestion_id(),
+        project=project,
+        task=task,
+        session=actor.session,
+        actor_kind=actor.kind,
+        actor_name=actor.name,
+        kind=kind,
+        input_sha256=fingerprint(given),
         answer=list(answer),
         factors=list(factors),
         confidence=confidence,
         is_unsure=is_unsure,
         after_event=last_id(),
     )
+    open_ones = _open(project=project, kind=kind, digest=row.input_sha256, kind_of_actor=actor.kind, name=actor.name)
+    same = next((each for each in open_ones if _about(each) == _about(row)), None)
+    if same is None:
+        insert(row)
+    return same or row
+
+
+def _about(row: Suggestion) -> tuple[Any, ...]:
+    return row.task_id, row.session_id, [each["value"] for each in row.answer]
 
 
 def decide(*, suggestion: Suggestion, actor: Actor, chosen: str, task: Task | None = None) -> Suggestion:
