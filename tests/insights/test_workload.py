@@ -9,8 +9,8 @@ import pytest
 from tasks.choices import Status
 from tasks.insights.choices import Dimension, Horizon, Name
 from tasks.insights.selectors.workload import Load, workload_of
-from tasks.models import Project, Task
-from tests.factories import make_event, make_plan, make_project, make_task
+from tasks.models import Project
+from tests.factories import make_plan, make_project, make_task
 from tests.insights.figures import Row, figures
 
 pytestmark = pytest.mark.django_db
@@ -71,15 +71,13 @@ def test_the_load_is_to_do_over_can_be_finished(project: Project, horizon: Horiz
 def test_rates_of_a_young_project_are_of_the_days_that_it_has_had(
     project: Project, began: tuple[int, int, int], days: int
 ) -> None:
-    make_event(Task.objects.leaves()[0], "plan", created_at=datetime(*began, 23, 30, tzinfo=UTC))
+    project.created_at = datetime(*began, 23, 30, tzinfo=UTC)
     found = workload_of(project, figures(*rates(20, 10)))
     assert (found.days, found.loads[0].finishes, found.loads[0].arrivals) == (days, 20 / days, 10 / days)
 
 
 def test_the_first_day_of_a_project_is_one_of_its_zone(project: Project) -> None:
-    Project.objects.filter(pk=project.pk).update(settings={"time_zone": "Asia/Tokyo"})
-    project.refresh_from_db()
-    make_event(Task.objects.leaves()[0], "plan", created_at=datetime(2031, 5, 3, 23, 30, tzinfo=UTC))
+    project.settings, project.created_at = {"time_zone": "Asia/Tokyo"}, datetime(2031, 5, 3, 23, 30, tzinfo=UTC)
     assert workload_of(project, figures(*rates(20, 10))).days == 1
 
 

@@ -11,7 +11,7 @@ from django.db.models import Count, Q
 from tasks.choices import Status
 from tasks.insights.choices import Dimension, Horizon, Name
 from tasks.insights.selectors.figures import ENOUGH, Figure, Figures, window_of
-from tasks.models import Event, Project, Task
+from tasks.models import Project, Task
 from tasks.state_machine import UNFINISHED
 
 DAYS = {Horizon.CURRENT_SESSION: 8 / 24, Horizon.DAILY: 1.0, Horizon.WEEKLY: 7.0}
@@ -44,7 +44,7 @@ class Load:
 class Workload:
     horizon: Horizon
     threshold: float
-    days: int  # that rates are measured in: the window, or since the project's first event
+    days: int  # that rates are measured in: the window, or since a younger project began
     loads: list[Load] = field(default_factory=list)
 
     @property
@@ -74,17 +74,10 @@ def workload_of(
     ready = Counter(is_ready.values_list("specialist", flat=True))
     measured = {each.key for each in figures.of(Name.DONE, Dimension.SPECIALIST) if specialist in ("", each.key)}
     names = sorted({*counts, *measured} - {""})
-    known = _days_known(project, figures)
+    age = (figures.day - project.created_at.astimezone(window_of(project).zone).date()).days + 1
+    known = min(max(age, 1), figures.days)
     loads = [_load(name, counts.get(name, (0, 0, 0)), ready[name], figures, known, DAYS[horizon]) for name in names]
     return Workload(horizon, threshold, known, loads)
-
-
-def _days_known(project: Project, figures: Figures) -> int:
-    first = Event.objects.filter(project=project).order_by("pk").values_list("created_at", flat=True).first()
-    if first is None:
-        return figures.days
-    age = (figures.day - first.astimezone(window_of(project).zone).date()).days + 1
-    return min(max(age, 1), figures.days)
 
 
 def _load(name: str, counts: Sequence[int], ready: int, figures: Figures, known: int, days: float) -> Load:
