@@ -13,13 +13,14 @@ from django.conf import settings as site
 from django.utils import timezone
 
 from maintenance.services.run import run
+from tasks.choices import Status
 from tasks.insights import models
 from tasks.insights.choices import Dimension, Name
 from tasks.insights.selectors import figures as selector
 from tasks.insights.selectors.figures import Figures, figures_of, history, window_of
 from tasks.insights.services import figures as service
 from tasks.insights.services.figures import count_figures
-from tasks.models import Project
+from tasks.models import Event, Project
 from tests.factories import make_event, make_project, make_task
 from tests.insights.histories import History, leaf
 from tests.site.processes import shared_database
@@ -67,6 +68,42 @@ def test_a_board_with_many_events_of_which_few_are_in_the_window_is_counted_at_o
     monkeypatch.setattr(selector, "FEW", 20)
     assert facts(figures_of(history_.project)) == facts(whole)
     assert not figures_of(history_.project).is_stored
+
+
+def make_events(number: int, *, days_ago: int) -> Project:
+    """Plan so many tasks at a time."""
+    at = timezone.now() - timedelta(days=days_ago)
+    project = make_project()
+    for _ in range(number):
+        make_event(make_task(project), "plan", after={"status": "pending"}, created_at=at)
+    return project
+
+
+@pytest.mark.django_db
+def test_what_happened_before_the_clock_was_set_back_is_counted_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make_events(1, days_ago=0)
+    for _ in range(4):
+        make_event(make_task(project), "plan", after={"status": "pending"}, created_at=datetime(2020, 1, 1, tzinfo=UTC))
+    monkeypatch.setattr(selector, "FEW", 2)
+    found = figures_of(project).get("planned")
+    assert found and found.n == 1
+
+
+@pytest.mark.django_db
+def test_a_board_on_which_many_tasks_wait_for_review_reads_what_was_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make_project()
+    monkeypatch.setattr(selector, "FEW", 2)
+    for is_stored in (False, False, True):
+        make_task(project, status=Status.IN_REVIEW)
+        assert figures_of(project).is_stored == is_stored
+
+
+@pytest.mark.django_db
+def test_a_board_with_very_many_events_is_not_looked_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make_events(3, days_ago=400)
+    assert not figures_of(project).is_stored
+    monkeypatch.setattr(selector, "SEARCHED", 2)
+    assert figures_of(project).is_stored
 
 
 def test_counted_twice_the_rows_are_the_same(history_: History) -> None:
@@ -159,6 +196,28 @@ def test_the_job_counts_what_has_moved_since_and_is_not_switched_off() -> None:
     make_event(make_task(moved), "plan", after={"status": "pending"})
     run(name="count_figures")
     assert ("planned", 2) in [(name, n) for _, name, _, key, n, *_ in rows(moved) if not key]
+
+
+@pytest.mark.django_db
+def test_an_event_before_which_another_may_still_appear_is_left_to_the_next_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    project = make_events(2, days_ago=0)
+    first, second = Event.objects.values_list("pk", flat=True)
+    for settled in (first, second):
+        for module in (selector, service):
+            monkeypatch.setattr(module, "last_id", lambda settled=settled: settled)
+        run(name="count_figures")
+        assert {until for *_, until in rows(project)} == {settled}
+
+
+@pytest.mark.django_db
+def test_the_job_counts_again_where_the_window_was_changed() -> None:
+    project = make_events(1, days_ago=5)
+    run(name="count_figures")
+    Project.objects.filter(pk=project.pk).update(settings={"metrics": {"window_days": 3}})
+    run(name="count_figures")
+    assert set(models.Figure.objects.values_list("days", "n")) == {(3, 0)}
 
 
 @pytest.mark.django_db(transaction=True)

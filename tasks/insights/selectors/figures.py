@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
 from itertools import chain
+from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -18,14 +19,17 @@ from tasks.insights import models
 from tasks.insights.choices import COUNTS, Dimension, Name
 from tasks.insights.facts.figures import ENOUGH, Figure, Sums
 from tasks.insights.facts.window import Window
-from tasks.insights.selectors.leaves import leaves_of
+from tasks.insights.selectors.leaves import in_review, leaves_of
 from tasks.models import Event, Project, Task
 from tasks.project_settings import setting
+from tasks.selectors.feed import last_id
 
 __all__ = ["ENOUGH", "Figure", "Figures", "count", "figures_of", "history", "stored_days", "window_of"]
 
 FEW = 1_000
-"""Events of a window that are counted at once."""
+"""Events of a window, and tasks that wait for a review, that are counted at once."""
+SEARCHED = 20_000
+"""Events of a project among which those of a window are looked for, without an index."""
 
 
 Reader = Callable[[Dimension], Iterable[Figure]]
@@ -83,11 +87,12 @@ def figures_of(project: Project) -> Figures:
     window = window_of(project)
     if setting(project, "metrics.daily") == "off":
         return Figures(lambda dimension: (), day=window.day, days=window.days, until=0, is_stored=False)
-    events = Event.objects.filter(project=project).order_by("-pk").values_list("pk", "created_at")
-    earlier = next(iter(events[FEW : FEW + 1]), None)
-    if earlier is None or earlier[1] < window.start:
-        return count(project, window, after=earlier[0] if earlier else 0)
-    return _stored(project, window)
+    events = Event.objects.filter(project=project)
+    touched, waiting = events.filter(created_at__gte=window.start), in_review(project)
+    bounds: list[tuple[QuerySet[Any], int]] = [(events, SEARCHED), (touched, FEW), (waiting, FEW)]
+    if any(rows.order_by().values_list("pk")[most : most + 1] for rows, most in bounds):
+        return _stored(project, window)
+    return count(project, window)
 
 
 def window_of(project: Project) -> Window:
@@ -95,11 +100,11 @@ def window_of(project: Project) -> Window:
     return Window.ending(timezone.now(), days=days, zone=zone)
 
 
-def count(project: Project, window: Window, *, after: int = 0) -> Figures:
-    """Count the events of a window; those up to the id `after` are known to be older."""
-    until = Event.objects.filter(project=project).order_by("-pk").values_list("pk", flat=True).first() or 0
+def count(project: Project, window: Window) -> Figures:
+    """Count the events of a window, up to the last before which none can appear any more."""
+    until = last_id()
     sums = Sums(window)
-    for leaf in leaves_of(project, window, after=after, until=until):
+    for leaf in leaves_of(project, window, until=until):
         sums.add(leaf)
     for is_named in _handed_over(project):
         sums.note(Name.HANDOVER_COVERAGE, is_named)

@@ -16,7 +16,7 @@ from tasks.choices import TAKEN_OVER, Status, Verb
 from tasks.insights.facts.definitions import Leaf, Try
 from tasks.insights.facts.log import Log, Row, read
 from tasks.insights.facts.window import Window
-from tasks.models import Attempt, Dependency, Event, Project, Task, ToolUse
+from tasks.models import Attempt, Dependency, Event, Project, Task, TaskQuerySet, ToolUse
 
 BATCH = 500
 _VERBS = (
@@ -29,15 +29,18 @@ _OF_A_LEAF = ("pk", "root", "root__public_id", "specialist", "complexity", "effo
 _OF_AN_EVENT = ("task_id", "verb", KT("after__status"), KT("after__lease_number"), _IS_LOST, "created_at")
 
 
-def leaves_of(project: Project, window: Window, *, after: int, until: int) -> Iterator[Leaf]:
-    """Yield each leaf with an event of the window among those `after` an id and up to another, and each in review."""
-    events = Event.objects.filter(project=project, pk__gt=after, pk__lte=until, created_at__gte=window.start)
+def leaves_of(project: Project, window: Window, *, until: int) -> Iterator[Leaf]:
+    """Yield each leaf with an event of the window up to an id, and each in review."""
+    events = Event.objects.filter(project=project, pk__lte=until, created_at__gte=window.start)
     touched = set(events.filter(task__isnull=False).order_by().values_list("task_id", flat=True).distinct())
-    waiting = Task.objects.filter(project=project, status=Status.IN_REVIEW).on_board().leaves()
-    keys = sorted(touched.union(waiting.values_list("pk", flat=True)))
+    keys = sorted(touched.union(in_review(project).values_list("pk", flat=True)))
     reader = _Reader(until)
     for start in range(0, len(keys), BATCH):
         yield from reader.leaves(keys[start : start + BATCH])
+
+
+def in_review(project: Project) -> TaskQuerySet:
+    return Task.objects.filter(project=project, status=Status.IN_REVIEW).on_board().leaves()
 
 
 class _Reader:

@@ -13,6 +13,7 @@ from tasks.insights.models import Figure
 from tasks.insights.selectors.figures import Figures, count, window_of
 from tasks.models import Event, Project
 from tasks.project_settings import setting
+from tasks.selectors.feed import last_id
 
 KEPT = timedelta(days=400)
 
@@ -56,6 +57,7 @@ def count_everywhere() -> str:
 
 
 def _is_due(project: Project) -> bool:
-    newest = Event.objects.filter(project=project).order_by("-pk").values_list("pk", flat=True).first() or 0
-    today = Figure.objects.filter(project=project, day=window_of(project).day, until__gte=newest)
+    window, events = window_of(project), Event.objects.filter(project=project, pk__lte=last_id())
+    newest = events.order_by("-pk").values_list("pk", flat=True).first() or 0
+    today = Figure.objects.filter(project=project, day=window.day, days=window.days, until__gte=newest)
     return not today.filter(dimension=Dimension.PROJECT, name=Name.DONE, key="").exists()
