@@ -103,6 +103,16 @@ def test_a_client_with_nothing_in_hand_is_wished_for_where_there_is_too_much(pro
     assert first.for_client == "codex"
 
 
+def test_a_client_that_holds_a_task_under_another_spelling_is_not_wished_for(project: Project) -> None:
+    make_busy(project)
+    for name in ("Codex", "codex", "Claude Code"):
+        session = make_session(project, client_name=name)
+        if name != "codex":
+            held = make_task(project, specialist="architect", is_ready=True)
+            claim(task=held, actor=Actor.assistant(session))
+    assert preview_of(project, ASKED).proposals == []
+
+
 @pytest.mark.parametrize(
     "codex", [{"last_seen_at": timezone.now() - timedelta(hours=1)}, {"ended_at": timezone.now()}, {"client_name": ""}]
 )

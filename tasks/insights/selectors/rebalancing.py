@@ -110,9 +110,10 @@ def _wishes(project: Project, workload: Workload) -> Iterator[Proposal]:
     there = Session.objects.filter(
         project=project, ended_at__isnull=True, last_seen_at__gte=timezone.now() - SEEN
     ).exclude(client_name="")
-    holding = {name.lower(): bool(held) for name, held in there.values_list("client_name", Max("leased_tasks"))}
-    free = sorted(name for name, is_holding in holding.items() if not is_holding)
-    for load, client in zip(workload.over[:SHOWN], free if len(holding) > 1 else [], strict=False):
+    rows = [(name.lower(), held) for name, held in there.values_list("client_name", Max("leased_tasks"))]
+    clients, busy = {name for name, _ in rows}, {name for name, held in rows if held}
+    free = sorted(clients - busy) if len(clients) > 1 else []
+    for load, client in zip(workload.over[:SHOWN], free, strict=False):
         unwished = Task.objects.ready().filter(project=project, specialist=load.specialist, for_client="", for_model="")
         if (task := unwished.select_related("project").first()) is not None:
             times = f"{load.share:.1f} times" if load.share else "more than"
