@@ -28,13 +28,14 @@ def wanted(requirements: str, task: Task | None) -> Facts:
 
 def success_facts(found: Success) -> Facts:
     facts: Facts = {"of": found.dimension.value, "name": found.key, "n": found.n}
-    if found.rate is None or found.low is None or found.high is None:
+    if found.rate is None or found.low is None or found.high is None or found.shrunk is None:
         return {**facts, "success": "new: worth a try" if found.is_new else TOO_FEW}
     interval = [round(found.low, 2), round(found.high, 2)]
     return {
         **facts,
         "success": round(found.rate, 2),
         "interval": interval,
+        "shrunk": round(found.shrunk, 2),
         **({"is_new": True} if found.is_new else {}),
     }
 

@@ -109,7 +109,8 @@ def test_success_and_times_are_of_what_finished(ada: Rest, project: Project) -> 
     answer = ada.get("/projects/shop/success")
     rows = {(each["dimension"], each["key"]): each for each in answer["results"]}
     assert rows["specialist", "implementer"]["n"] == 5
-    assert 0 < rows["specialist", "implementer"]["low"] < rows["specialist", "implementer"]["high"] <= 1
+    found = rows["specialist", "implementer"]
+    assert 0 < found["low"] < found["high"] == found["rate"] == found["shrunk"] == 1
     (one, cell) = ada.get("/projects/shop/success?specialist_type=implementer")["results"]
     assert (one["key"], cell["key"]) == ("implementer", "implementer/moderate")
 
@@ -118,7 +119,7 @@ def test_too_few_have_neither_rates_nor_times(ada: Rest, project: Project) -> No
     finish(ada, project, 4)
     answer = ada.get("/projects/shop/success")
     assert answer["results"] and answer["times"] is None
-    assert {each["rate"] for each in answer["results"]} == {None}
+    assert {each[name] for each in answer["results"] for name in ("rate", "shrunk")} == {None}
 
 
 def test_the_workload_counts_and_forecasts(ada: Rest, project: Project, ids: dict[str, str]) -> None:

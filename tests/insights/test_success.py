@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from tasks.insights.choices import Dimension
 from tasks.insights.routing.accuracy import wilson
 from tasks.insights.selectors.success import PULL, shrunk, success_of
@@ -45,14 +47,22 @@ def test_a_lucky_newcomer_is_below_a_proven_one() -> None:
     rows = success(Dimension.PROJECT, "", 205, 0.7), success(Dimension.CLIENT, "old", 200, 0.9)
     new, old = success_of(figures(*rows, success(Dimension.CLIENT, "lucky", 5, 1.0)), [Dimension.CLIENT])
     assert (new.key, old.key) == ("lucky", "old")
-    assert new.rate is not None and old.rate is not None and new.low is not None and old.low is not None
-    assert new.rate < old.rate and new.low < old.low
+    assert new.shrunk is not None and old.shrunk is not None and new.low is not None and old.low is not None
+    assert new.shrunk < old.shrunk and new.low < old.low
 
 
 def test_a_complexity_is_drawn_towards_its_specialist_and_not_the_project() -> None:
     rows = success(Dimension.PROJECT, "", 1000, 0.2), success(Dimension.SPECIALIST, "tester", 500, 0.9)
     (found,) = success_of(figures(*rows, success(Dimension.CELL, "tester/complex", 5, 0.8)), [Dimension.CELL])
-    assert found.rate is not None and 0.8 < found.rate < 0.9
+    assert found.shrunk is not None and 0.8 < found.shrunk < 0.9
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 0.5, 1.0])
+def test_a_rate_is_within_the_interval_beside_it(value: float) -> None:
+    rows = success(Dimension.PROJECT, "", 1000, 1 - value), success(Dimension.CLIENT, "a", 50, value)
+    (found,) = success_of(figures(*rows), [Dimension.CLIENT])
+    assert found.rate == value and found.low is not None and found.high is not None
+    assert found.low <= found.rate <= found.high
 
 
 def test_one_specialist_is_shown_with_its_complexities_alone() -> None:

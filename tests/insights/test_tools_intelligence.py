@@ -104,6 +104,7 @@ def test_success_is_shown_with_its_interval_and_number(ada: Assistant, done: lis
     answer = call(ada, "analyze_performance")
     (row,) = [each for each in answer["success"] if each["of"] == "specialist"]
     assert (row["name"], row["n"], row["success"]) == ("tester", 6, 1.0)
+    assert row["shrunk"] == 1.0
     assert 0 < row["interval"][0] < row["interval"][1] == 1.0
     figures = {each["name"]: each for each in answer["figures"]}
     assert figures["done"]["n"] == 6 and figures["success"]["value"] == 1.0

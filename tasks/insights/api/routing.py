@@ -85,7 +85,7 @@ class NextTaskAnswer(serializers.Serializer[Any]):
 
 
 class RateShape(serializers.Serializer[Any]):
-    """Of `n` finished tasks: the rate drawn towards its mean, and the interval of the rate. Null where too few."""
+    """Of `n` finished tasks: the rate with its interval, and the rate drawn towards its mean. Null where too few."""
 
     dimension = serializers.CharField()
     key = serializers.CharField()
@@ -93,6 +93,7 @@ class RateShape(serializers.Serializer[Any]):
     rate = serializers.FloatField(allow_null=True)
     low = serializers.FloatField(allow_null=True)
     high = serializers.FloatField(allow_null=True)
+    shrunk = serializers.FloatField(allow_null=True)
     is_new = serializers.BooleanField()
 
 

@@ -18,9 +18,9 @@ COMPARED = (Dimension.SPECIALIST, Dimension.CELL, Dimension.CLIENT, Dimension.MO
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """What of `n` finished tasks succeeded: drawn towards its mean, with the interval of the rate itself.
+    """What of `n` finished tasks succeeded, with its interval; `shrunk` is the rate drawn towards its mean.
 
-    The three are None where `n` is too few to say. `cell` is a specialist with a complexity, `tester/simple`.
+    All are None where `n` is too few to say. `cell` is a specialist with a complexity, `tester/simple`.
     """
 
     dimension: Dimension
@@ -29,6 +29,7 @@ class Success:
     rate: float | None = None
     low: float | None = None
     high: float | None = None
+    shrunk: float | None = None
     is_new: bool = False
 
 
@@ -58,7 +59,8 @@ def _success(dimension: Dimension, figure: Figure, mean: float, is_new: bool) ->
         return Success(dimension, figure.key, figure.n, is_new=is_new)
     successes = figure.value * figure.n
     low, high = wilson(successes, figure.n) or (None, None)
-    return Success(dimension, figure.key, figure.n, shrunk(successes, figure.n, mean), low, high, is_new)
+    drawn = shrunk(successes, figure.n, mean)
+    return Success(dimension, figure.key, figure.n, figure.value, low, high, drawn, is_new)
 
 
 def shrunk(successes: float, n: int, mean: float) -> float:

@@ -108,7 +108,7 @@ def _analyze(actor: Actor, session: Session, given: SpecialistIntelligence) -> F
         "success_total": len(rows),
         "figures": of_tasks.within(found, figure_facts, budget=FIGURES_BYTES),
         "figures_total": len(found),
-        "next": "Rates are drawn towards their mean; compare within a complexity."
+        "next": "shrunk is drawn towards a mean. Only cells allow for how hard tasks are; clients and models do not."
         if rows
         else "Nothing has finished in this time: complete some tasks first.",
     }
