@@ -12,13 +12,32 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from graphlib import CycleError
 
+from django.db import connection
+
 from tasks.choices import FINISHED
-from tasks.graph.algorithms import reachable
 from tasks.graph.chains import Reach, reaches
 from tasks.models import Dependency, Task, TaskQuerySet
 from tasks.services.plan_check import Draft
 
 _CHUNK = 500
+_STARTS = 20_000  # values in one query, below what SQLite takes
+# From a leaf to what it waits for, from a group to what is below it, which has the dependencies of the group as rows.
+_AFFECTED = """
+WITH RECURSIVE affected(id, is_leaf) AS (
+    SELECT id, is_leaf FROM tasks_task WHERE id IN ({keys})
+    UNION
+    SELECT t.id, t.is_leaf FROM affected a
+    LEFT JOIN tasks_dependency d ON a.is_leaf AND d.task_id = a.id
+    LEFT JOIN tasks_task c ON NOT a.is_leaf AND c.parent_id = a.id
+    JOIN tasks_task t ON t.id = COALESCE(d.depends_on_id, c.id)
+    WHERE t.archived_at IS NULL AND t.status NOT IN (%s, %s)
+)
+SELECT id FROM affected
+"""
+_STORE = """
+WITH found(id, chain, unblocks) AS (VALUES {rows})
+UPDATE tasks_task SET chain = found.chain, unblocks = found.unblocks FROM found WHERE tasks_task.id = found.id
+"""
 
 
 def counted() -> TaskQuerySet:
@@ -27,8 +46,7 @@ def counted() -> TaskQuerySet:
 
 def refresh(keys: Iterable[int]) -> None:
     """Count again for tasks, for what is below them, and for everything that these wait for."""
-    affected = reachable(keys, _waits_for)
-    rows = {row[0]: row for chunk in _chunks(affected) for row in _rows(chunk)}
+    rows = {row[0]: row for chunk in _chunks(affected(keys)) for row in _rows(chunk)}
     parents: dict[int, int | None] = {key: parent for key, parent, *_ in rows.values()}
     frontier = {parent for parent in parents.values() if parent is not None}
     while frontier := frontier - parents.keys():
@@ -48,13 +66,21 @@ def refresh(keys: Iterable[int]) -> None:
     store({key: reach for key, reach in found.items() if reach != rows[key][2:]})
 
 
+def affected(keys: Iterable[int]) -> set[int]:
+    """Return tasks with what is below them and everything unfinished that these wait for."""
+    found: set[int] = set()
+    with connection.cursor() as cursor:
+        for chunk in _chunks(keys, _STARTS):
+            cursor.execute(_AFFECTED.format(keys=", ".join(["%s"] * len(chunk))), [*chunk, *FINISHED])
+            found.update(key for (key,) in cursor.fetchall())
+    return found
+
+
 def store(found: dict[int, Reach]) -> None:
-    by_reach: dict[Reach, list[int]] = defaultdict(list)
-    for key, reach in found.items():
-        by_reach[reach].append(key)
-    for reach, keys in by_reach.items():
-        for chunk in _chunks(keys):
-            Task.objects.filter(pk__in=chunk).update(chain=reach.chain, unblocks=reach.unblocks)
+    with connection.cursor() as cursor:
+        for chunk in _chunks(found):
+            values = [value for key in chunk for value in (key, *found[key])]
+            cursor.execute(_STORE.format(rows=", ".join(["(%s, %s, %s)"] * len(chunk))), values)
 
 
 def foreseen(draft: Sequence[Draft]) -> list[Reach]:
@@ -72,14 +98,6 @@ def foreseen(draft: Sequence[Draft]) -> list[Reach]:
     return [found.get(number, Reach()) for number in range(len(draft))]
 
 
-def _waits_for(keys: list[int]) -> Iterator[int]:
-    """Yield what tasks wait for and is not finished, and the unfinished tasks below them."""
-    for chunk in _chunks(keys):
-        unfinished = Task.objects.on_board().exclude(status__in=FINISHED)
-        yield from unfinished.filter(parent_id__in=chunk).order_by().values_list("pk", flat=True)
-        yield from unfinished.filter(dependents__task__in=chunk).order_by().values_list("pk", flat=True)
-
-
 def _rows(keys: list[int]) -> Iterable[tuple[int, int | None, int, int]]:
     return counted().filter(pk__in=keys).order_by().values_list("pk", "parent_id", "chain", "unblocks")
 
@@ -93,7 +111,7 @@ def _waiters(keys: list[int]) -> Iterable[tuple[int, int, int]]:
     return rows.values_list("depends_on_id", "task_id", "task__chain")
 
 
-def _chunks(keys: Iterable[int]) -> Iterator[list[int]]:
+def _chunks(keys: Iterable[int], size: int = _CHUNK) -> Iterator[list[int]]:
     ordered = sorted(keys)
-    for start in range(0, len(ordered), _CHUNK):
-        yield ordered[start : start + _CHUNK]
+    for start in range(0, len(ordered), size):
+        yield ordered[start : start + size]
