@@ -31,7 +31,7 @@ from tasks.selectors.find import TaskName, task_by_id
 from tasks.services import transitions
 from tasks.services.actions import require_seen
 from tasks.services.attempts import UNKNOWN, Usage
-from tasks.services.claim import locked, require_ready
+from tasks.services.claim import locked, locked_with_graph, require_ready
 from tasks.services.complete import Completion, complete_locked, ending_problems
 from tasks.services.gates import completing
 from tasks.services.look import Look
@@ -173,7 +173,7 @@ def deliver_with_file(prepared: PreparedDelivery) -> Delivery:
 
 def _deliver(prepared: PreparedDelivery, look: Look | None) -> Delivery:
     request, actor = prepared.request, prepared.actor
-    task = locked(prepared.task)
+    task = locked_with_graph(prepared.task)
     require_seen(task, request.seen)
     if prepared.text is not None or prepared.uploads:
         project_files_changed.send(Project, project=task.project)

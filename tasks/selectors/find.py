@@ -25,6 +25,10 @@ class TaskName:
     project: Project
     public_id: str
 
+    @property
+    def project_id(self) -> int:
+        return self.project.pk
+
 
 def task_by_id(project: Project, public_id: str) -> Task:
     """Return a task of this project by its id, or by a unique part of it.

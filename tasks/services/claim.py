@@ -22,7 +22,7 @@ from tasks.roles import catalogue
 from tasks.selectors.blockers import has_open_dependencies, open_dependencies, why_nothing_is_ready
 from tasks.selectors.find import TaskName, task_by_id
 from tasks.selectors.next_task import RANK, TIES, closest, is_meant_for, last_attempts, meant_for, names_of
-from tasks.services import deferrals, holds, leases, rollup, transitions
+from tasks.services import deferrals, dependencies, holds, leases, rollup, transitions
 from tasks.services.effect import Effect
 
 Guard = Callable[[Task], None]  # checks a task whose row is locked, before anything is changed
@@ -192,7 +192,7 @@ def locked(task: Task | TaskName, guard: Guard | None = None) -> Task:
 
     Raises what `task_by_id` raises for a name, and what `guard` raises.
     """
-    holds.lock_all(task.project.pk if isinstance(task, TaskName) else task.project_id)
+    holds.lock_all(task.project_id)
     if isinstance(task, TaskName):
         found = _locked_by_name.first(project=task.project, public_id=task.public_id)
         if found is None:  # part of an id, or no task
@@ -202,6 +202,15 @@ def locked(task: Task | TaskName, guard: Guard | None = None) -> Task:
     if guard is not None:
         guard(found)
     return found
+
+
+def locked_with_graph(task: Task | TaskName, guard: Guard | None = None) -> Task:
+    """Do what `locked` does, with the graph locked first, as for whatever may finish a task or change the graph.
+
+    Else tasks that wait for each other would be locked in either order, and `chains` would count what has just ended.
+    """
+    dependencies.lock_graph(task.project_id)
+    return locked(task, guard)
 
 
 def require_ready(task: Task) -> None:

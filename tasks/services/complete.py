@@ -21,7 +21,7 @@ from tasks.identity.actor import Actor
 from tasks.models import Dependency, Task
 from tasks.services import gates, leases, rollup, transitions
 from tasks.services.attempts import UNKNOWN, Usage
-from tasks.services.claim import claim, locked
+from tasks.services.claim import claim, locked_with_graph
 from tasks.services.evidence import keep_evidence
 from tasks.services.look import Look
 
@@ -65,8 +65,8 @@ def complete(
         raise invalid(problems, next="Fix these and retry.")
     with transaction.atomic(), events.together():
         return complete_locked(
-            task=locked(task), actor=actor, summary=summary, outcome=outcome, reason=reason, lease_number=lease_number,
-            evidence=evidence, look=Look(), usage=usage,
+            task=locked_with_graph(task), actor=actor, summary=summary, outcome=outcome, reason=reason,
+            lease_number=lease_number, evidence=evidence, look=Look(), usage=usage,
         )  # fmt: skip
 
 

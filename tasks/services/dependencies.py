@@ -26,8 +26,10 @@ def lock_graph(project_id: int) -> None:
 
 
 def lock_needed(keys: Iterable[int]) -> None:
+    """Lock tasks and all that they wait for, which `chains` writes: before the groups above, as every change does."""
     if connection.features.has_select_for_update:
-        list(Task.objects.select_for_update(of=("self",)).filter(pk__in=sorted(keys)).order_by("pk").values_list("pk"))
+        rows = Task.objects.select_for_update(of=("self",)).filter(pk__in=chains.affected(keys))
+        list(rows.order_by("pk").values_list("pk"))
 
 
 def require_on_board(needs: Iterable[Task]) -> None:

@@ -15,8 +15,8 @@ from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Event, Task
 from tasks.project_settings import setting
-from tasks.services import attempts, chains, dependencies, gates, rollup, transitions
-from tasks.services.claim import Guard, locked
+from tasks.services import attempts, chains, gates, rollup, transitions
+from tasks.services.claim import Guard, locked_with_graph
 from tasks.services.complete import became_ready
 from tasks.services.effect import Effect
 
@@ -29,7 +29,7 @@ def approve(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None =
     actor.require(Scope.REVIEW)
     require_texts(reason=reason)
     with transaction.atomic():
-        task = locked(task, guard)
+        task = locked_with_graph(task, guard)
         transitions.require(task, Verb.APPROVE)
         _require_other(task, actor)
         if task.gates:
@@ -50,8 +50,7 @@ def request_revision(*, task: Task, actor: Actor, reason: str = "", guard: Guard
     actor.require(Scope.REVIEW)
     require_texts(reason=reason)
     with transaction.atomic():
-        dependencies.lock_graph(task.project_id)
-        task = locked(task, guard)
+        task = locked_with_graph(task, guard)
         whole, number = _with_line_comments(task, reason)
         if not whole.strip():
             raise Invalid("reason: explain what needs to change.", next="Retry with a reason.")

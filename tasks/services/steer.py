@@ -16,8 +16,8 @@ from tasks import state_machine
 from tasks.choices import FINISHED, Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Event, Task
-from tasks.services import chains, dependencies, leases, rollup, transitions
-from tasks.services.claim import Guard, locked
+from tasks.services import chains, leases, rollup, transitions
+from tasks.services.claim import Guard, locked, locked_with_graph
 from tasks.services.effect import Effect
 
 ANSWERS_LIMIT = LIMITS["answer"]
@@ -109,8 +109,7 @@ def cancel(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None = 
     """
     require_texts(reason=reason)
     with transaction.atomic():
-        dependencies.lock_graph(task.project_id)
-        task = locked(task, guard)
+        task = locked_with_graph(task, guard)
         transitions.require(task, Verb.CANCEL)
         unfinished = _below(task, state_machine.UNFINISHED)
         note = {"reason": reason, **({_TOGETHER: secrets.token_hex(8)} if unfinished else {})}
@@ -131,8 +130,7 @@ def reopen(*, task: Task, actor: Actor, guard: Guard | None = None) -> Effect:
     no subtask comes back.
     """
     with transaction.atomic():
-        dependencies.lock_graph(task.project_id)
-        task = locked(task, guard)
+        task = locked_with_graph(task, guard)
         transitions.require(task, Verb.REOPEN)
         reopened = [*_cancelled_with(task), task]
         for each in reopened:
