@@ -29,7 +29,7 @@ class OpenPlan:
     plan: Task
     counts: Counts
     ready: int
-    deferred: int
+    deferred: int = 0
 
     @property
     def waits_for(self) -> dict[str, int]:

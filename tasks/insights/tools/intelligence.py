@@ -130,7 +130,8 @@ def _next(actor: Actor, session: Session, given: SpecialistIntelligence) -> Fact
     who = session if session.pk else None
     found = next_tasks(session.project, who, specialist=given.specialist_type)
     if not found:
-        raise why_nothing_is_ready(session.project, given.specialist_type, who)
+        why = why_nothing_is_ready(session.project, given.specialist_type, who)
+        return {"why": f"{why.message} {why.next}", "details": why.details, "next": "Plan more, or ask again later."}
     return {
         "tasks": of_tasks.within(found, _candidate, budget=ROWS_BYTES),
         "next": f"orchestrator_execute_subtask(task_id={found[0].task.public_id!r}) claims the first.",
