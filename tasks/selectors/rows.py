@@ -13,7 +13,8 @@ from tasks.models import Task
 
 ROW_FIELDS = (
     "public_id", "title", "status", "specialist", "is_leaf", "parent_id", "root_id", "project_id", "position",
-    "priority", "due_at", "is_ready", "lease_holder", "lease_expires_at", "updated_at", "created_at", "archived_at",
+    "priority", "due_at", "not_before", "for_client", "for_model", "is_ready", "lease_holder", "lease_expires_at",
+    "updated_at", "created_at", "archived_at",
 )  # fmt: skip
 
 Row = TypeVar("Row")

@@ -13,9 +13,10 @@ from maintenance.selectors.open_findings import serious
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.pages import page, page_number, text_in
 from tasks.agents.selectors.pages import open_asks
-from tasks.choices import WAITS_FOR_A_PERSON
+from tasks.choices import WAITS_FOR_A_PERSON, Status
 from tasks.identity.page import find_project
 from tasks.selectors import board
+from tasks.selectors.next_task import first_of_project
 from tasks.selectors.rows import count_by
 from tasks.views.filters import filters_in, tools
 
@@ -51,12 +52,14 @@ def project(request: HttpRequest, slug: str) -> HttpResponse:
     found = find_project(slug)
     filters = filters_in(request, "q", "status", "specialist")
     rows = board.plans(found, filters=filters, page=page_number(request), matches=tasks_found(found, filters.q))
-    waiting, moving = board.waiting(found), cards.moving(found)
+    counts, waiting = count_by("project_id", [found.pk])[found.pk], board.waiting(found)
+    moving = cards.moving(found) if Status.ACTIVE in counts.by_status else []
     context = {
         **tools(request, found, filters, "status", "specialist"),
         "rows": rows,
-        "counts": count_by("project_id", [found.pk])[found.pk],
+        "counts": counts,
         "moving": moving,
+        "next_ready": None if moving else first_of_project(found.pk, None),
         "waiting": waiting,
         "now": timezone.now(),
         "acts": cards.with_offers([*(row.task for row in rows.items), *waiting, *moving], scopes_of(request.user)),

@@ -191,6 +191,20 @@ def test_cards_say_when_a_task_is_due(client: Client, project: Project) -> None:
     assert (cards.count("data-due"), cards.count("Overdue")) == (1, 1)
 
 
+def test_cards_rows_and_trees_say_until_when_a_task_is_deferred_and_for_whom_it_is(
+    client: Client, project: Project
+) -> None:
+    plan = make_plan(project, 0)
+    later = timezone.now() + timedelta(days=2)
+    make_task(project, parent=plan, not_before=later, for_model="opus")
+    make_task(project, parent=plan, not_before=later, status=Status.COMPLETED, for_client="codex")
+    make_task(project, parent=plan)
+    client.force_login(make_user())
+    for address in (f"projects/{project.slug}/board", f"projects/{project.slug}/tasks", f"tasks/{plan.public_id}"):
+        html = html_of(client.get(f"/{address}/"))
+        assert (address, html.count("data-deferred"), html.count("data-wished")) == (address, 1, 1)
+
+
 def test_the_page_shows_an_effort_in_numbers_and_an_unclear_one_in_words(client: Client, project: Project) -> None:
     plan = make_plan(project, 0)
     make_task(project, parent=plan, effort="90 minutes", effort_minutes=90)

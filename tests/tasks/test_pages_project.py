@@ -11,6 +11,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from tasks.choices import Status, Verb
+from tasks.models import Task
 from tests.factories import (
     html_of,
     make_artifact,
@@ -193,3 +194,18 @@ def test_it_takes_as_many_queries_for_a_large_board_as_for_a_small_one(
     # 3 x waiting, artifacts, paths, and how much is to review
     with django_assert_num_queries(16):
         client.get("/projects/ledger/")
+
+
+def test_it_is_said_who_can_claim_the_next_task_where_one_is_ready(client: Client) -> None:
+    def hint() -> str:
+        return html_of(client.get("/projects/ledger/")).partition('id="moving"')[2].partition("</section>")[0]
+
+    signed_in(client)
+    plan = make_plan(make_project("ledger"), 1)
+    assert 'data-hint="none-ready"' in hint()
+    Task.objects.filter(parent=plan).update(is_ready=True)
+    assert 'data-hint="claim"' in hint()
+    Task.objects.filter(parent=plan).update(for_client="codex")
+    assert "codex" in hint()
+    Task.objects.all().update(is_ready=False, status=Status.CANCELLED)
+    assert "data-hint" not in hint()
