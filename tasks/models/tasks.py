@@ -221,11 +221,6 @@ class Task(models.Model):
         return self.status not in FINISHED and self.due_at < timezone.now()
 
     @property
-    def is_held_back(self) -> bool:
-        """Whether it may not start yet, or not by any client and model, although nothing else keeps it."""
-        return self.status in CLAIMABLE and bool(self.not_before or self.for_client or self.for_model)
-
-    @property
     def priority_word(self) -> str:
         return Priority(self.priority).label
 

@@ -12,9 +12,10 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from orchestrator_site.kernel.text import shortened
-from orchestrator_site.web.templatetags.formats import exactly
+from orchestrator_site.kernel.times import relative_time
+from orchestrator_site.web.templatetags.formats import exactly, isolate
 from orchestrator_site.web.templatetags.ui import avatar, icon
-from tasks.choices import Complexity, Priority, Status, Verb
+from tasks.choices import CLAIMABLE, Complexity, Priority, Status, Verb
 from tasks.effort import words_of
 from tasks.models import Event, Task
 from tasks.selectors.rows import Counts
@@ -59,6 +60,17 @@ def task_shape(task: Task) -> SafeString:
     """Show the status of a task by its shape; that of one which cannot be claimed yet is a dashed ring."""
     is_waiting = task.status == Status.PENDING and task.is_leaf and not task.is_ready
     return icon("waiting" if is_waiting else task.status, "Not ready" if is_waiting else _word(task.status), "g")
+
+
+@register.filter
+def held_back(task: Task) -> str:
+    """Say when a task that can be claimed may start, and for which client and model it is, where that was decided."""
+    if task.status not in CLAIMABLE:
+        return ""
+    when = f"may start {relative_time(timezone.localtime(task.not_before), timezone.now())}" if task.not_before else ""
+    whom = " ".join(isolate(name) for name in (task.for_client, task.for_model) if name)
+    words = ", ".join(filter(None, (when, whom and f"for {whom}")))
+    return words[:1].upper() + words[1:]
 
 
 @register.simple_tag

@@ -196,13 +196,15 @@ def test_cards_rows_and_trees_say_until_when_a_task_is_deferred_and_for_whom_it_
 ) -> None:
     plan = make_plan(project, 0)
     later = timezone.now() + timedelta(days=2)
-    make_task(project, parent=plan, not_before=later, for_model="opus")
+    make_task(project, parent=plan, not_before=later)
+    make_task(project, parent=plan, for_client="codex", for_model="opus-4")
     make_task(project, parent=plan, not_before=later, status=Status.COMPLETED, for_client="codex")
     make_task(project, parent=plan)
     client.force_login(make_user())
     for address in (f"projects/{project.slug}/board", f"projects/{project.slug}/tasks", f"tasks/{plan.public_id}"):
         html = html_of(client.get(f"/{address}/"))
-        assert (address, html.count("data-deferred"), html.count("data-wished")) == (address, 1, 1)
+        assert (address, html.count("data-held-back")) == (address, 2)
+        assert "opus-4" in html
 
 
 def test_the_page_shows_an_effort_in_numbers_and_an_unclear_one_in_words(client: Client, project: Project) -> None:
