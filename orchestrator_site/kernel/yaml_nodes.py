@@ -114,7 +114,8 @@ def compose(text: str) -> Node:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         reason = getattr(error, "problem", None) or "unreadable characters"
-        raise Broken(mark.line + 1 if mark else 1, f"not valid YAML ({reason})") from error
+        last = len(text.splitlines()) or 1  # the end of a text is marked on the line after it
+        raise Broken(min(mark.line + 1, last) if mark else 1, f"not valid YAML ({reason})") from error
     documents = top.items or []
     if len(documents) != 1:
         raise Broken(documents[1].line if documents else 1, "it must be one YAML document")

@@ -21,32 +21,26 @@ from tasks.identity.page import actor_of, find_project
 from tasks.models import Project
 from tasks.project_settings.document import YamlDocument, differences, read_yaml
 from tasks.project_settings.schema import BYTES_LIMIT, NAMED, problems_of, to_yaml
-from tasks.services.edit_project import NAME_LIMIT, edit_project
+from tasks.services.edit_project import NAME_LIMIT, edit_project, edit_settings
 from tasks.services.project_folders import paths_of
 from tasks.services.projects import folder
-from tasks.views.settings_fields import changed, errors_by_name, fields_of, sections
+from tasks.views.edit_form import digest
+from tasks.views.settings_fields import Field, changed, errors_by_name, fields_of, rebased, sections
 
 REFUSED = (Conflict, Invalid, ServerFault, TooLarge)
-Values = dict[str, Any]
 
 
 @form(Scope.ADMIN)
 def settings(request: HttpRequest, slug: str) -> HttpResponseBase:
     found = find_project(slug)
     if request.method != "POST":
-        return _form(request, found, _columns_of(found))
-    typed = {
-        "name": request.POST.get("name", "").strip(),
-        "root_path": request.POST.get("root_path", found.root_path).strip(),
-        "paths": _lines(request.POST.get("paths", "\n".join(paths_of(found)))),
-    }
+        return _form(request, found)
     try:
         with db_errors_mapped("settings on a page"):
-            has_changed = _save(request, found, _columns(request, found, typed))
+            has_changed = _save(request, found)
     except REFUSED as error:
-        if isinstance(error, Stale):
-            found.refresh_from_db()
-        return _form(request, found, typed, error)
+        found.refresh_from_db()
+        return _form(request, found, error)
     messages.success(request, "Settings saved." if has_changed else "No changes to save.")
     return redirect("project-settings", slug=slug)
 
@@ -54,21 +48,19 @@ def settings(request: HttpRequest, slug: str) -> HttpResponseBase:
 @form(Scope.ADMIN)
 def as_yaml(request: HttpRequest, slug: str) -> HttpResponseBase:
     """Replace all settings by a YAML text, after a preview of what that changes."""
-    project = find_project(slug)
+    project, text, document = find_project(slug), request.POST.get("text", ""), None
     if request.method != "POST":
         return _yaml_form(request, project, to_yaml(project.settings))
-    text = request.POST.get("text", "")
     try:
         text = _uploaded(request) or text
-        document = read_yaml(text)
-        _require_right(project, document)
+        document = _read(project, text)
         if "save" not in request.POST:
             return _yaml_form(request, project, text, document=document)
         with db_errors_mapped("settings as YAML"):
-            _save(request, project, {"settings": dict(document)} if document != project.settings else {})
+            _replace(request, project, dict(document))
     except REFUSED as error:
         project.refresh_from_db()
-        return _yaml_form(request, project, text, error=error)
+        return _yaml_form(request, project, text, document=document, error=error)
     messages.success(request, "Settings replaced.")
     return redirect("project-settings", slug=slug)
 
@@ -81,58 +73,73 @@ def download(request: HttpRequest, slug: str) -> HttpResponseBase:
     return answer
 
 
-def _columns_of(project: Project) -> Values:
-    return {"name": project.name, "root_path": project.root_path, "paths": paths_of(project)}
+def _texts(project: Project, fields: list[Field]) -> dict[str, str]:
+    """Return what the form shows of a project that nobody is changing."""
+    own = {"name": project.name, "root_path": project.root_path, "paths": "\n".join(paths_of(project))}
+    return {**own, **{field.name: field.shown for field in fields}}
 
 
-def _columns(request: HttpRequest, project: Project, typed: Values) -> Values:
-    """Return what differs from what the form showed."""
-    columns = {name: typed[name] for name, value in _columns_of(project).items() if typed[name] != value}
-    document = changed(project.settings, list(roles.catalogue(project).roles), request.POST.dict())
-    return {**columns, "settings": document} if document != project.settings else columns
-
-
-def _lines(text: str) -> list[str]:
-    return sorted(filter(None, map(str.strip, text.splitlines())))
-
-
-def _save(request: HttpRequest, project: Project, columns: Values) -> bool:
-    seen = request.POST.get("seen", "")
-    if columns or _fingerprint(project) != seen:
-        edit_project(project=project, actor=actor_of(request), columns=columns, guard=_unchanged_since(seen))
+def _save(request: HttpRequest, project: Project) -> bool:
+    fields = fields_of(sections(project.settings, list(roles.catalogue(project).roles)))
+    texts, against = rebased(_texts(project, fields), request.POST.dict())
+    if against:
+        raise Stale("Someone else changed these settings while this form was open.")
+    if columns := _columns(project, fields, texts):
+        guard = _require_digest(_digest(*_state(project)), lambda now: _digest(*_state(now)))
+        edit_project(project=project, actor=actor_of(request), columns=columns, guard=guard)
     return bool(columns)
 
 
-def _unchanged_since(seen: str) -> Callable[[Project], None]:
-    def require_unchanged(now: Project) -> None:
-        if _fingerprint(now) != seen:
-            raise Stale("Someone else changed these settings while this form was open.")
+def _columns(project: Project, fields: list[Field], texts: dict[str, str]) -> dict[str, Any]:
+    """Return what differs from what there is."""
+    paths = sorted(filter(None, map(str.strip, texts["paths"].splitlines())))
+    typed = {
+        "name": texts["name"],
+        "settings": changed(project.settings, fields, texts),
+        "root_path": texts["root_path"],
+        "paths": paths,
+    }
+    now = dict(zip(typed, _state(project), strict=True))
+    return {name: value for name, value in typed.items() if value != now[name]}
 
-    return require_unchanged
+
+def _state(project: Project) -> tuple[Any, ...]:
+    return project.name, project.settings, project.root_path, paths_of(project)
 
 
-def _fingerprint(project: Project) -> str:
-    state = json.dumps([project.name, project.settings, project.root_path, paths_of(project)], sort_keys=True)
-    return hashlib.sha256(state.encode()).hexdigest()[:32]
+def _replace(request: HttpRequest, project: Project, document: dict[str, Any]) -> None:
+    """Replace the settings, if these and the document are still what the preview compared."""
+    guard = _require_digest(request.POST["save"], lambda now: _digest(now.settings, document))
+    edit_settings(project=project, actor=actor_of(request), change=lambda _: document, guard=guard)
 
 
-def _form(
-    request: HttpRequest, project: Project, values: Values, error: OrchestratorError | None = None
-) -> HttpResponse:
+def _require_digest(seen: str, of: Callable[[Project], str]) -> Callable[[Project], None]:
+    def require(now: Project) -> None:
+        if of(now) != seen:
+            raise Stale("Something changed after it was shown.")
+
+    return require
+
+
+def _digest(*parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _form(request: HttpRequest, project: Project, error: OrchestratorError | None = None) -> HttpResponse:
     specialists = list(roles.catalogue(project).roles)
-    now = sections(project.settings, specialists)
-    errors = {**errors_by_field(error), **errors_by_name(error, now)}
-    shown = sections(project.settings, specialists, request.POST.dict(), errors) if error else now
-    is_stale = isinstance(error, Stale)
+    fields = fields_of(sections(project.settings, specialists))
+    now = _texts(project, fields)
+    texts, against = rebased(now, request.POST.dict())
+    errors = {**errors_by_field(error), **errors_by_name(error, fields)}
     context = {
         "project": project,
-        "values": values,
-        "sections": shown,
+        "values": texts,
+        "sections": sections(project.settings, specialists, texts, errors),
         "errors": errors,
         "error": error,
-        "is_stale": is_stale,
-        "unlike": [old for old, new in zip(fields_of(now), fields_of(shown), strict=True) if old.shown != new.shown],
-        "seen": _seen(request, project, error),
+        "is_stale": isinstance(error, Stale),
+        "against": against.items(),
+        "was": [(name, digest(text)) for name, text in now.items()],
         "name_limit": NAME_LIMIT,
         "no_folder": folder(project.root_path) is None,
         "others": [each.name for each in differences({}, project.settings) if each.name not in NAMED],
@@ -152,19 +159,13 @@ def _yaml_form(
         "project": project,
         "text": text,
         "is_preview": document is not None,
+        "previewed": _digest(project.settings, document),
         "differences": differences(project.settings, document) if document is not None else [],
         "problems": error.details.get("problems", []) if error else [],
         "error": error,
         "is_stale": isinstance(error, Stale),
-        "seen": _seen(request, project, error),
     }
     return render(request, "tasks/settings_yaml.html", context, status=error.status if error else 200)
-
-
-def _seen(request: HttpRequest, project: Project, error: OrchestratorError | None) -> str:
-    """Return what the form was made of; after a warning that it is stale, what there is now."""
-    kept = "" if isinstance(error, Stale) else request.POST.get("seen", "")
-    return kept or _fingerprint(project)
 
 
 def _uploaded(request: HttpRequest) -> str:
@@ -177,9 +178,11 @@ def _uploaded(request: HttpRequest) -> str:
         raise Invalid("The file is not a text in UTF-8.", next="Choose another.") from error
 
 
-def _require_right(project: Project, document: YamlDocument) -> None:
-    """Raise Invalid with the line of everything that is wrong."""
+def _read(project: Project, text: str) -> YamlDocument:
+    """Read a document. Raises Invalid with the line of everything that is wrong."""
+    document = read_yaml(text)
     if problems := problems_of(document, kept=project.settings):
         error = invalid(problems, next="Correct the YAML.")
         document.locate(error)
         raise error
+    return document

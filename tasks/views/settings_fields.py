@@ -5,15 +5,16 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings as site
 
-from orchestrator_site.kernel.errors import OrchestratorError
+from orchestrator_site.kernel.errors import Invalid, OrchestratorError
 from tasks.project_settings.document import read_value
 from tasks.project_settings.kinds import Numbers
 from tasks.project_settings.schema import SECTIONS, STALE_HOURS, Section, Setting, to_yaml, value_in
+from tasks.views.edit_form import digest
 
 Errors = Mapping[str, list[str]]
 
@@ -43,14 +44,23 @@ class Field:
         return getattr(self.setting.kind, "each", self.setting.kind)
 
     def read(self, text: str) -> Any:
-        """Return the value that was typed, or None for the default. Raises Invalid for YAML that is none."""
+        """Return the value that was typed, or None for the default; the service refuses what is none."""
         if self.control == "flag":
             return True if text else None
         if self.control == "yaml":
-            return read_value(text, f"settings.{self.name}") if text else None
+            return text if self.why_unread(text) else read_value(text, self.name) if text else None
         if self.control == "number":
             return _number(text)
         return None if text in ("", self.default) else text
+
+    def why_unread(self, text: str) -> list[str]:
+        """Return what is wrong with a text that is to be YAML, with the line."""
+        try:
+            if text and self.control == "yaml":
+                read_value(text, self.name)
+        except Invalid as error:
+            return [problem["problem"] for problem in error.details["problems"]]
+        return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,38 +74,53 @@ class Group:
 def sections(
     document: dict[str, Any],
     specialists: list[str],
-    typed: Mapping[str, str] | None = None,
+    texts: Mapping[str, str] | None = None,
     errors: Errors | None = None,
 ) -> list[tuple[Section, list[Group]]]:
-    """Return the sections of the form; where something was typed, with that and what is wrong with it."""
+    """Return the sections of the form; where texts were typed, with these and what is wrong with them."""
 
     def group(setting: Setting) -> Group:
         made = _fields(setting, document, specialists)
-        if typed is not None:
+        if texts is not None:
             wrong = errors or {}
-            made = (_again(each, typed, wrong) for each in made)
+            made = (_again(each, texts, wrong) for each in made)
         return Group(setting, tuple(made))
 
     return [(section, [group(setting) for setting in section.settings]) for section in SECTIONS]
 
 
-def changed(document: dict[str, Any], specialists: list[str], typed: Mapping[str, str]) -> dict[str, Any]:
-    """Return the document with what was typed; what was left as it was shown stays as it is. Raises Invalid."""
+def changed(document: dict[str, Any], fields: list[Field], texts: Mapping[str, str]) -> dict[str, Any]:
+    """Return the document with what was typed; what was left as it is stays as it is."""
     result = copy.deepcopy(document)
-    for field in fields_of(sections(document, specialists)):
-        text = _sent(field, typed)
-        if text != field.shown:
-            _put(result, field.path, field.read(text))
+    for field in fields:
+        if texts[field.name] != field.shown:
+            _put(result, field.path, field.read(texts[field.name]))
     return result
+
+
+def rebased(now: Mapping[str, str], post: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the texts of the form as they are now with what was typed, and those that someone else changed too.
+
+    A field that the form had (`was-…`) and that was not sent is a box without a tick.
+    """
+    texts, against = dict(now), {}
+    for name, text in now.items():
+        was = post.get(f"was-{name}")
+        typed = post.get(name, text if was is None else "").replace("\r\n", "\n").strip()
+        if digest(typed) not in (was, digest(text)):
+            texts[name] = typed
+            if was not in (None, digest(text)):
+                against[name] = text
+    return texts, against
 
 
 def fields_of(form: list[tuple[Section, list[Group]]]) -> list[Field]:
     return [field for _, groups in form for group in groups for field in group.fields]
 
 
-def errors_by_name(error: OrchestratorError | None, form: list[tuple[Section, list[Group]]]) -> dict[str, list[str]]:
+def errors_by_name(error: OrchestratorError | None, fields: list[Field]) -> dict[str, list[str]]:
     """Return what is wrong by the field or setting that it is about, with the place below it."""
-    names = {name for field in fields_of(form) for name in (field.name, field.setting.name)}
+    names = {name for field in fields for name in (field.name, field.setting.name)}
     found: dict[str, list[str]] = {}
     for problem in error.details.get("problems", []) if error else ():
         at = problem["at"].removeprefix("settings.")
@@ -130,14 +155,10 @@ def _shown(setting: Setting, value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _sent(field: Field, typed: Mapping[str, str]) -> str:
-    missing = "" if field.control == "flag" else field.shown
-    return typed.get(field.name, missing).replace("\r\n", "\n").strip()
-
-
-def _again(field: Field, typed: Mapping[str, str], errors: Errors) -> Field:
-    lines = tuple(errors.get(field.name, ()))
-    return Field(field.setting, field.label, field.path, field.default, _sent(field, typed), lines)
+def _again(field: Field, texts: Mapping[str, str], errors: Errors) -> Field:
+    text = texts[field.name]
+    lines = errors.get(field.name) and (field.why_unread(text) or errors[field.name])
+    return replace(field, shown=text, errors=tuple(lines or ()))
 
 
 def _put(document: dict[str, Any], path: tuple[str, ...], value: Any) -> None:

@@ -14,6 +14,7 @@ from django.test import Client
 from tasks.models import Event, Project
 from tasks.project_settings.document import read_value, read_yaml
 from tasks.project_settings.schema import NAMED, SECTIONS
+from tasks.services.edit_project import edit_project
 from tests.factories import html_of, make_project, make_task, make_user, sent, signed_in
 from tests.settings_samples import GOOD, document
 
@@ -56,15 +57,17 @@ def owner(client: Client, project: Project) -> Client:
     return signed_in(client, is_staff=True, is_superuser=True)
 
 
-def seen_on(html: str) -> str:
-    found = re.search(r'name="seen" value="([^"]+)"', html)
-    assert found
-    return found[1]
+def send(client: Client, *, page: str = "", **typed: str) -> Any:
+    form = sent(page or html_of(client.get(ADDRESS)), FORM)
+    unticked = {name: text for name, text in form.items() if text != ["on"]}
+    return client.post(ADDRESS, {**unticked, "name": "Ledger", "lease_minutes": "", **typed})
 
 
-def send(client: Client, *, seen: str | None = None, **typed: str) -> Any:
-    shown = seen_on(html_of(client.get(ADDRESS))) if seen is None else seen
-    return client.post(ADDRESS, {"name": "Ledger", "lease_minutes": "", **typed, "seen": shown})
+def preview(client: Client, text: str) -> str:
+    """Return the button that saves what the preview of a text shows."""
+    page = client.post(YAML_ADDRESS, {"text": text, "preview": "1"}).content.decode()
+    (button,) = re.findall(r'name="save" value="([^"]+)"', page)
+    return str(button)
 
 
 def errors_of(page: str, field: str) -> str:
@@ -140,17 +143,42 @@ def test_a_mirror_without_a_folder_is_refused_and_says_why(owner: Client, projec
 
 
 def test_concurrent_changes_are_not_overwritten(owner: Client, project: Project) -> None:
-    seen = seen_on(html_of(owner.get(ADDRESS)))
-    Project.objects.update(name="Bob's", settings={"review": True})
-    answer = send(owner, seen=seen, name="Mine")
+    page = html_of(owner.get(ADDRESS))
+    Project.objects.update(name="Bob's", settings={"review": True, "time_zone": "Europe/Berlin"})
+    answer = send(owner, page=page, name="Mine", lease_minutes="7")
     page = answer.content.decode()
     assert answer.status_code == 412
-    assert "Bob&#x27;s" in page and 'value="Mine"' in page
+    stale = page.partition('id="stale"')[2].partition("</div>")[0]
+    assert "Bob&#x27;s" in stale and "review" not in stale and "lease" not in stale
+    again = sent(page, FORM)
+    assert (again["name"], again["review"], again["lease_minutes"]) == (["Mine"], ["on"], ["7"])
     project.refresh_from_db()
     assert project.name == "Bob's"
-    assert send(owner, seen=seen_on(page), name="Mine").status_code == 302
+    assert owner.post(ADDRESS, again).status_code == 302
     project.refresh_from_db()
-    assert (project.name, project.settings) == ("Mine", {})
+    assert project.name == "Mine"
+    assert project.settings == {"review": True, "time_zone": "Europe/Berlin", "lease_minutes": 7}
+
+
+def test_what_someone_else_changed_stays_where_it_was_not_touched(owner: Client, project: Project) -> None:
+    form = sent(html_of(owner.get(ADDRESS)), FORM)
+    Project.objects.update(settings={"review": True, "routing": {"suggest": "off"}, "lease_minutes": 5})
+    assert owner.post(ADDRESS, {**form, "lease_minutes": "5", "routing.explore": "2"}).status_code == 302
+    project.refresh_from_db()
+    assert project.settings == {"review": True, "routing": {"suggest": "off", "explore": 2}, "lease_minutes": 5}
+
+
+def test_a_change_at_the_same_time_as_saving_is_not_overwritten(
+    owner: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def save(**known: Any) -> Any:
+        Project.objects.update(settings={"review": True})
+        return edit_project(**known)
+
+    monkeypatch.setattr("tasks.views.settings.edit_project", save)
+    assert send(owner, lease_minutes="7").status_code == 412
+    project.refresh_from_db()
+    assert project.settings == {"review": True}
 
 
 def test_hostile_names_are_text(owner: Client, project: Project) -> None:
@@ -180,7 +208,7 @@ def test_folders_are_shown_and_changed(owner: Client, project: Project, tmp_path
     assert project.root_path == str(first)
     assert {each.path for each in project.paths.all()} == {str(second), str(tmp_path)}
     page = html_of(owner.get(ADDRESS))
-    assert f'name="root_path" value="{first}"' in page and f"{tmp_path}\n{second}\n" in page
+    assert f'name="root_path" value="{first}"' in page and f"{tmp_path}\n{second}</textarea>" in page
     assert send(owner, root_path=str(first), paths=f"{second}\n{tmp_path}").status_code == 302
     assert Event.objects.count() == 1
 
@@ -258,6 +286,14 @@ def test_yaml_that_cannot_be_is_named_beside_its_field_with_its_line(owner: Clie
     assert "line 2" in errors_of(page, "gates.commands") and "argv: *all" in page
 
 
+def test_yaml_that_cannot_be_hides_no_other_mistake(owner: Client) -> None:
+    page = send(
+        owner, **{"gates.commands": "[", "gates.default": "{", "lease_minutes": "0", "name": ""}
+    ).content.decode()
+    assert all(errors_of(page, field) for field in ("gates.commands", "gates.default", "lease_minutes", "name"))
+    assert "line 1" in errors_of(page, "gates.commands")
+
+
 def test_every_section_has_an_anchor_and_agents_have_a_page_of_their_own(owner: Client) -> None:
     page = html_of(owner.get(ADDRESS))
     assert all(f'id="{section.name or "general"}"' in page for section in SECTIONS)
@@ -274,12 +310,13 @@ def test_the_document_is_downloaded_as_yaml(owner: Client) -> None:
 def test_pasted_yaml_is_previewed_setting_by_setting_before_it_is_saved(owner: Client, project: Project) -> None:
     Project.objects.update(settings={"review": True, "routing": {"explore": 2}})
     page = html_of(owner.get(YAML_ADDRESS))
-    typed = {"seen": seen_on(page), "text": "routing: {explore: 3}\nmirror: false\n"}
-    page = owner.post(YAML_ADDRESS, {**typed, "preview": "1"}).content.decode()
+    text = "routing: {explore: 3}\nmirror: false\n"
+    page = owner.post(YAML_ADDRESS, {**sent(page, YAML_FORM), "text": text, "preview": "1"}).content.decode()
     assert re.findall(r'data-setting="([\w.]+)"', page) == ["review", "mirror", "routing.explore"]
     project.refresh_from_db()
     assert project.settings == {"review": True, "routing": {"explore": 2}}
-    assert owner.post(YAML_ADDRESS, {**sent(page, YAML_FORM), "save": "1"})["Location"] == ADDRESS
+    button = re.findall(r'name="save" value="([^"]+)"', page)[0]
+    assert owner.post(YAML_ADDRESS, {**sent(page, YAML_FORM), "save": button})["Location"] == ADDRESS
     project.refresh_from_db()
     assert project.settings == {"routing": {"explore": 3}, "mirror": False}
 
@@ -295,7 +332,7 @@ def test_an_uploaded_file_is_previewed_too(owner: Client) -> None:
 )
 def test_yaml_that_is_wrong_is_refused_with_its_place_and_kept(owner: Client, project: Project, text: str) -> None:
     for button in ("preview", "save"):
-        answer = owner.post(YAML_ADDRESS, {"text": text, button: "1", "seen": "x"})
+        answer = owner.post(YAML_ADDRESS, {"text": text, button: "1"})
         page = answer.content.decode()
         assert answer.status_code == 400 and 'id="text-errors"' in page and text.replace("'", "&#x27;") in page
     project.refresh_from_db()
@@ -308,10 +345,23 @@ def test_a_file_that_is_too_large_or_no_text_is_refused(owner: Client) -> None:
         assert owner.post(YAML_ADDRESS, {"file": file, "preview": "1"}).status_code == status
 
 
+@pytest.mark.parametrize(
+    "changed", [{"text": "mirror: false"}, {"file": SimpleUploadedFile("a.yaml", b"mirror: false")}]
+)
+def test_what_was_not_previewed_is_previewed_before_it_is_saved(
+    owner: Client, project: Project, changed: dict[str, Any]
+) -> None:
+    typed = {"text": "review: true", "save": preview(owner, "review: true")}
+    answer = owner.post(YAML_ADDRESS, {**typed, **changed})
+    assert answer.status_code == 412 and b'id="stale"' in answer.content and b'data-setting="mirror"' in answer.content
+    project.refresh_from_db()
+    assert project.settings == {}
+
+
 def test_yaml_does_not_overwrite_what_someone_else_changed(owner: Client, project: Project) -> None:
-    typed = {"seen": seen_on(html_of(owner.get(YAML_ADDRESS))), "text": "review: true"}
+    typed = {"text": "review: true", "save": preview(owner, "review: true")}
     Project.objects.update(settings={"self_approval": True})
-    answer = owner.post(YAML_ADDRESS, {**typed, "save": "1"})
-    assert answer.status_code == 412 and b'id="stale"' in answer.content
+    answer = owner.post(YAML_ADDRESS, typed)
+    assert answer.status_code == 412 and b'data-setting="self_approval"' in answer.content
     project.refresh_from_db()
     assert project.settings == {"self_approval": True}

@@ -135,7 +135,7 @@ def test_a_patch_merges_objects_clears_with_null_and_replaces_all_else() -> None
         ("review: true\nreview: false", 2),
         ("routing: &a {}\ngates: *a", 1),
         ("review: !!bool yes", 1),
-        ("a: [", 2),
+        ("a: [", 1),
         ("- review", 1),
         ("", 1),
         ("review: true\n---\nreview: false", 3),
