@@ -317,7 +317,8 @@ def test_what_is_recommended_is_found_behind_many_that_are_for_others(ada: Assis
 def test_the_parts_of_a_divided_task_keep_its_deferral_wish_and_priority(ada: Assistant) -> None:
     whole = Task.objects.get(public_id=ada.plan("Whole")["Whole"])
     until = timezone.now() + HOUR
-    defer(task=assign(task=whole, actor=ADA, client="codex", model="gpt"), actor=ADA, until=until)
+    assign(task=whole, actor=ADA, client="codex", model="gpt")
+    defer(task=whole, actor=ADA, until=until)
     boost(task=whole, actor=ADA, priority=Priority.URGENT)
     parts = ada.plan("One", "Two", parent_task_id=whole.public_id)
     for part in Task.objects.filter(public_id__in=[parts["One"], parts["Two"]]):
