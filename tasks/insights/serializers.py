@@ -60,14 +60,18 @@ def _load_facts(load: Load, *, is_over: bool) -> Facts:
         "ready": load.ready,
         "waiting": load.waiting,
         "in_review": load.in_review or None,
-        "arrivals_per_day": round(load.arrivals, 1),
-        "finishes_per_day": round(load.finishes, 1),
+        "arrivals_per_day": _rounded(load.arrivals),
+        "finishes_per_day": _rounded(load.finishes),
         "n": load.n,
-        "load": TOO_FEW if load.share is None else round(load.share, 2),
+        "load": TOO_FEW if load.share is None else _rounded(load.share),
         "is_over": is_over or None,
         "days_through": None if load.days_through is None else round(load.days_through, 1),
         "review_wait_minutes": None if load.review_wait is None else _minutes(load.review_wait),
     }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
 
 
 def _minutes(seconds: float) -> float:

@@ -129,7 +129,7 @@ SECTIONS = (
     Section("metrics", "Figures", (
         Setting("metrics.daily", "Figures", SWITCH, "act",
             "Off: there are none. Suggest: they are counted when someone looks, on a large board when someone asks. "
-            "Act: each day they are also kept, for their history."),
+            "Act: every hour they are also kept, for their history."),
         Setting("metrics.window_days", "Window (days)", Number(1, 365, is_integer=True), 30,
             "How far back figures look."),
     )),

@@ -20,7 +20,7 @@ from tasks.insights.selectors.figures import ENOUGH, figures_of
 from tasks.insights.selectors.page import DIMENSIONS, GROUPS
 from tasks.insights.views import insights as view
 from tasks.models import Project, Task
-from tests.assistants import Assistant
+from tests.assistants import Assistant, subtask
 from tests.factories import html_of, make_project, make_task, signed_in
 from tests.insights.finished import finish
 from tests.rest import rest
@@ -164,9 +164,16 @@ class TestALargeBoard:
     def large(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(counted, "FEW", 3)
 
-    def test_it_says_that_it_was_not_counted_yet(self, ada: Assistant, reader: Client) -> None:
-        page = page_of(reader, finish(ada, ENOUGH))
-        assert 'id="nothing"' in page and 'id="figures"' not in page
+    @pytest.mark.parametrize("switch", ["suggest", "act"])
+    def test_it_says_that_it_was_not_counted_yet_and_not_that_it_was_stored(
+        self, ada: Assistant, reader: Client, switch: str
+    ) -> None:
+        project = finish(ada, ENOUGH)
+        Project.objects.update(settings={"metrics": {"daily": switch}})
+        page = page_of(reader, project)
+        assert 'id="nothing"' in page and 'id="figures"' not in page and 'id="per-day"' not in page
+        says = page.partition('id="as-of">')[2].partition("</p>")[0]
+        assert "stored" not in says and ("every hour" in says) is (switch == "act")
 
     def test_who_may_act_counts_again(self, ada: Assistant, client: Client) -> None:
         project = finish(ada, ENOUGH)
@@ -194,7 +201,20 @@ def test_switched_off_there_are_no_figures_on_the_page_and_over_rest(ada: Assist
     Project.objects.update(settings={"metrics": {"daily": "off"}})
     page = page_of(reader, project)
     assert 'id="nothing"' in page and 'id="figures"' not in page
-    assert rest().get(f"/projects/{project.slug}/insights")["figures"] == []
+    answer = rest().get(f"/projects/{project.slug}/insights")
+    assert (answer["figures"], answer["flow"]) == ([], [])
+
+
+def test_switched_off_no_rate_and_no_chart_of_zeros_is_shown(ada: Assistant, reader: Client) -> None:
+    project = finish(ada, ENOUGH)
+    ada.plan("A")
+    Project.objects.update(settings={"metrics": {"daily": "off"}})
+    page = page_of(reader, project)
+    row = page.partition("data-specialist=")[2].partition("</tr>")[0]
+    assert "1 task" in row and "0.0" not in row and "too few" not in row
+    assert 'id="per-day"' not in page and "counted just now" not in page
+    (load,) = rest().get(f"/projects/{project.slug}/workload")["loads"]
+    assert (load["arrivals"], load["finishes"], load["ready"]) == (None, None, 1)
 
 
 @pytest.mark.parametrize("query", ["", *(f"?by={each}" for each in DIMENSIONS)])
@@ -255,6 +275,15 @@ def test_capacity_hides_what_too_few_say(ada: Assistant, reader: Client) -> None
     page = page_of(reader, finish(ada, ENOUGH - 1, "tester"))
     row = page.partition('data-specialist="tester"')[2].partition("</tr>")[0]
     assert "too few" in row
+
+
+def test_capacity_counts_what_waits_and_shows_one_task_in_a_month_as_more_than_nothing(
+    ada: Assistant, reader: Client
+) -> None:
+    subtasks = [subtask("A", specialist_type="tester"), subtask("B", specialist_type="tester", dependencies=["A"])]
+    ada.call("plan_task", description="A job", subtasks=subtasks)
+    row = page_of(reader, finish(ada, 1, "tester")).partition('data-specialist="tester"')[2].partition("</tr>")[0]
+    assert "1 waiting" in row and "0.10 planned, 0.03 done" in row
 
 
 def test_on_a_large_board_capacity_is_left_to_who_asks_for_it(

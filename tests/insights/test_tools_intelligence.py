@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator_site.kernel.identity import Scope, with_included
 from tasks.insights.models import Suggestion
+from tasks.insights.selectors import figures as counted
 from tasks.models import Project, Task
 from tests.assistants import Assistant, everything, subtask
 from tests.factories import make_task
@@ -65,6 +66,24 @@ def test_a_specialist_that_is_unknown_or_was_deleted_is_answered(ada: Assistant,
 @pytest.mark.parametrize("action", ["suggest_assignment", "estimate"])
 def test_an_unknown_task_is_not_found(ada: Assistant, action: str) -> None:
     assert ada.refused(TOOL, action=action, task_id="tester_ffffff")["code"] == "not_found"
+
+
+@pytest.mark.parametrize("action", ["analyze_performance", "get_workload", "estimate"])
+def test_where_figures_are_switched_off_it_says_so(ada: Assistant, done: list[str], action: str) -> None:
+    ada.plan("A")
+    Project.objects.update(settings={"metrics": {"daily": "off"}})
+    assert "metrics.daily" in call(ada, action)["next"]
+
+
+@pytest.mark.parametrize("action", ["analyze_performance", "get_workload", "estimate"])
+def test_where_a_large_board_was_not_counted_yet_it_says_so(
+    ada: Assistant, done: list[str], action: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada.plan("A")
+    monkeypatch.setattr(counted, "FEW", 3)
+    answer = call(ada, action)
+    assert "not counted" in answer["next"]
+    assert not any("finishes_per_day" in row for row in answer.get("specialists", []))
 
 
 def test_a_suggestion_has_two_reasons_and_is_remembered(ada: Assistant) -> None:

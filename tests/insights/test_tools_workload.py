@@ -13,7 +13,7 @@ from orchestrator_site.kernel.identity import Scope, with_included
 from orchestrator_site.mcp import registry
 from orchestrator_site.mcp.serializers import described
 from tasks.choices import Priority, Verb
-from tasks.models import Event, Task
+from tasks.models import Event, Project, Task
 from tests.assistants import Assistant, everything, subtask
 from tests.factories import make_task
 
@@ -53,6 +53,12 @@ def problem(ada: Assistant, action: str, **more: Any) -> str:
 @pytest.mark.parametrize("action", READING)
 def test_an_empty_board_is_answered(ada: Assistant, action: str) -> None:
     assert call(ada, action)["next"]
+
+
+def test_where_figures_are_switched_off_capacity_says_so(ada: Assistant, blocker: Task) -> None:
+    Project.objects.update(settings={"metrics": {"daily": "off"}})
+    answer = call(ada, "check_capacity")
+    assert "metrics.daily" in answer["next"] and "arrivals_per_day" not in answer["specialists"][0]
 
 
 @pytest.mark.parametrize("action", READING)

@@ -51,6 +51,11 @@ def test_nothing_is_forecast_before_enough_has_finished(project: Project) -> Non
     assert (few.share, few.days_through, few.n, few.finishes) == (None, None, 4, 0.4)
 
 
+def test_where_nothing_was_counted_no_rate_is_made_up(project: Project) -> None:
+    (load,) = workload_of(project, figures(until=0)).loads
+    assert (load.held, load.arrivals, load.finishes, load.share) == (1, None, None, None)
+
+
 def test_the_time_through_a_queue_follows_littles_law(project: Project) -> None:
     load = of(project, *rates(20, 10))
     assert (load.finishes, load.arrivals) == (2.0, 1.0)

@@ -116,15 +116,15 @@ class SuccessAnswer(serializers.Serializer[Any]):
 
 
 class LoadShape(serializers.Serializer[Any]):
-    """Tasks now; arrivals and finishes a day. `share` and `days_through` are null where too few finished."""
+    """Tasks now; arrivals and finishes a day. Null is what was not counted, or what too few finished to say."""
 
     specialist_type = serializers.CharField(source="specialist")
     held = serializers.IntegerField()
     ready = serializers.IntegerField()
     waiting = serializers.IntegerField()
     in_review = serializers.IntegerField()
-    arrivals = serializers.FloatField()
-    finishes = serializers.FloatField()
+    arrivals = serializers.FloatField(allow_null=True)
+    finishes = serializers.FloatField(allow_null=True)
     n = serializers.IntegerField()
     review_wait = serializers.FloatField(allow_null=True)
     share = serializers.FloatField(allow_null=True)

@@ -24,7 +24,7 @@ from tasks.models import Event, Project, Task
 from tasks.project_settings import setting
 from tasks.selectors.feed import last_id
 
-__all__ = ["ENOUGH", "Figure", "Figures", "count", "figures_of", "history", "stored_days", "window_of"]
+__all__ = ["ENOUGH", "Figure", "Figures", "count", "figures_of", "history", "stored_days", "uncounted", "window_of"]
 
 FEW = 1_000
 """Events of a window, and tasks that wait for a review, that are counted at once."""
@@ -73,7 +73,9 @@ class Figures:
 
     @property
     def flow(self) -> list[tuple[date, int, int]]:
-        """Return each day of the window, with how many tasks were planned and done on it."""
+        """Return each day of the window, with how many tasks were planned and done on it; none if none was counted."""
+        if not self.until:
+            return []
         days = [self.day - timedelta(days=back) for back in reversed(range(self.days))]
         return [(day, self._on(day, Name.PLANNED), self._on(day, Name.DONE)) for day in days]
 
@@ -93,6 +95,19 @@ def figures_of(project: Project) -> Figures:
     if any(rows.order_by().values_list("pk")[most : most + 1] for rows, most in bounds):
         return _stored(project, window)
     return count(project, window)
+
+
+def uncounted(project: Project, figures: Figures) -> str:
+    """Say why there are no figures; nothing where they were counted."""
+    switch = setting(project, "metrics.daily")
+    return "" if figures.until or (switch != "off" and not figures.is_stored) else _UNCOUNTED[switch]
+
+
+_UNCOUNTED = {
+    "off": "Figures are switched off (metrics.daily).",
+    "suggest": "This board is large, so its figures are not counted before the page of insights is asked to.",
+    "act": "This board is large, so its figures are counted every hour: not counted yet.",
+}
 
 
 def window_of(project: Project) -> Window:

@@ -22,6 +22,7 @@ THRESHOLD, LEAST, MOST = 1.0, 0.1, 100.0
 @dataclass(frozen=True, slots=True)
 class Load:
     """The tasks of a specialist. `arrivals` and `finishes` are a day's; `n` is how many finished in the window.
+    Both are None where nothing was counted.
 
     `share` is what there is to do within the horizon of what can be finished in it, and `days_through` how long a task
     that comes now takes, by Little's law. Both are None where too few finished to say.
@@ -32,8 +33,8 @@ class Load:
     ready: int
     waiting: int
     in_review: int
-    arrivals: float
-    finishes: float
+    arrivals: float | None
+    finishes: float | None
     n: int
     review_wait: float | None
     share: float | None
@@ -76,7 +77,8 @@ def workload_of(
     names = sorted({*counts, *measured} - {""})
     age = (figures.day - project.created_at.astimezone(window_of(project).zone).date()).days + 1
     known = min(max(age, 1), figures.days)
-    loads = [_load(name, counts.get(name, (0, 0, 0)), ready[name], figures, known, DAYS[horizon]) for name in names]
+    counted = known if figures.until else 0
+    loads = [_load(name, counts.get(name, (0, 0, 0)), ready[name], figures, counted, DAYS[horizon]) for name in names]
     return Workload(horizon, threshold, known, loads)
 
 
@@ -86,7 +88,7 @@ def _load(name: str, counts: Sequence[int], ready: int, figures: Figures, known:
     review = figures.get(Name.REVIEW_WAIT, Dimension.SPECIALIST, name)
     held, in_review, total = counts
     to_do = total - in_review
-    is_known = done is not None and done.n >= ENOUGH
+    n = done.n if done else 0
     return Load(
         specialist=name,
         held=held,
@@ -95,12 +97,14 @@ def _load(name: str, counts: Sequence[int], ready: int, figures: Figures, known:
         in_review=in_review,
         arrivals=arrivals,
         finishes=finishes,
-        n=done.n if done else 0,
+        n=n,
         review_wait=review.value if review and review.is_enough else None,
-        share=(held + ready + arrivals * days) / (finishes * days) if is_known else None,
-        days_through=to_do / finishes if is_known else None,
+        share=(held + ready + arrivals * days) / (finishes * days)
+        if n >= ENOUGH and finishes and arrivals is not None
+        else None,
+        days_through=to_do / finishes if n >= ENOUGH and finishes else None,
     )
 
 
-def _a_day(figure: Figure | None, days: int) -> float:
-    return figure.value / days if figure else 0.0
+def _a_day(figure: Figure | None, days: int) -> float | None:
+    return (figure.value / days if figure else 0.0) if days else None

@@ -13,7 +13,7 @@ from orchestrator_site.mcp.schema import HIDDEN
 from tasks import serializers as of_tasks
 from tasks.identity.actor import Actor
 from tasks.insights.choices import Dimension, Name
-from tasks.insights.selectors.figures import figures_of
+from tasks.insights.selectors.figures import figures_of, uncounted
 from tasks.insights.selectors.success import COMPARED, success_of
 from tasks.insights.selectors.times import times_like
 from tasks.insights.selectors.workload import workload_of
@@ -110,7 +110,7 @@ def _analyze(actor: Actor, session: Session, given: SpecialistIntelligence) -> F
         "figures_total": len(found),
         "next": "shrunk is drawn towards a mean. Only cells allow for how hard tasks are; clients and models do not."
         if rows
-        else "Nothing has finished in this time: complete some tasks first.",
+        else uncounted(session.project, figures) or "Nothing has finished in this time: complete some tasks first.",
     }
 
 
@@ -121,8 +121,10 @@ def _expertise(actor: Actor, session: Session, given: SpecialistIntelligence) ->
 
 
 def _workload(actor: Actor, session: Session, given: SpecialistIntelligence) -> Facts:
-    found = workload_of(session.project, figures_of(session.project), specialist=given.specialist_type or "")
+    figures = figures_of(session.project)
+    found = workload_of(session.project, figures, specialist=given.specialist_type or "")
     following = "orchestrator_workload_manager(action='suggest_rebalancing') says what would help."
+    following = uncounted(session.project, figures) or following
     return {**loads_facts(found), "next": following if found.loads else "There is nothing to do: plan a job."}
 
 
@@ -152,13 +154,14 @@ def _candidate(found: Candidate) -> Facts:
 def _estimate(actor: Actor, session: Session, given: SpecialistIntelligence) -> Facts:
     task = _task(session.project, given)
     specialist = given.specialist_type or (task.specialist if task else "")
-    found = times_like(figures_of(session.project), specialist, task.complexity if task else "")
+    figures = figures_of(session.project)
+    found = times_like(figures, specialist, task.complexity if task else "")
     return {
         **times_facts(found),
         "estimated_effort": task.effort or None if task else None,
         "next": "Time of work, from claim to end, without waiting."
         if found
-        else "Too few tasks have finished to say; five are enough.",
+        else uncounted(session.project, figures) or "Too few tasks have finished to say; five are enough.",
     }
 
 

@@ -17,7 +17,7 @@ from tasks.choices import Priority
 from tasks.due import begin_of
 from tasks.identity.actor import Actor
 from tasks.insights.choices import Horizon
-from tasks.insights.selectors.figures import figures_of
+from tasks.insights.selectors.figures import figures_of, uncounted
 from tasks.insights.selectors.rebalancing import APPLIED, Kind, Proposal, Request, preview_of
 from tasks.insights.selectors.workload import LEAST, MOST, THRESHOLD, workload_of
 from tasks.insights.serializers import Facts, loads_facts
@@ -84,12 +84,12 @@ def _request(given: WorkloadManager) -> Request:
 
 def _capacity(actor: Actor, given: WorkloadManager) -> Facts:
     asked = _request(given)
+    figures = figures_of(actor.project)
     found = workload_of(
-        actor.project, figures_of(actor.project), horizon=asked.horizon, threshold=asked.threshold,
-        specialist=asked.specialist,
-    )  # fmt: skip
+        actor.project, figures, horizon=asked.horizon, threshold=asked.threshold, specialist=asked.specialist
+    )
     following = "suggest_rebalancing says what would help." if found.over else "No one has too much."
-    return {**loads_facts(found), "next": following}
+    return {**loads_facts(found), "next": uncounted(actor.project, figures) or following}
 
 
 def _suggest(actor: Actor, given: WorkloadManager) -> Facts:

@@ -14,7 +14,7 @@ from orchestrator_site.web.pages import action_view, page, text_in
 from tasks.identity.page import find_project
 from tasks.insights.choices import Dimension
 from tasks.insights.selectors import page as query
-from tasks.insights.selectors.figures import ENOUGH, figures_of
+from tasks.insights.selectors.figures import ENOUGH, figures_of, uncounted
 from tasks.insights.selectors.flow import flow_of
 from tasks.insights.selectors.suggested import SHOWN, measured
 from tasks.insights.selectors.workload import workload_of
@@ -40,7 +40,7 @@ def insights(request: HttpRequest, slug: str) -> HttpResponse:
         "dimensions": [(each.value, each.label) for each in (Dimension.PROJECT, *query.DIMENSIONS)],
         "enough": ENOUGH,
         "figures": figures,
-        "is_off": setting(project, "metrics.daily") == "off",
+        "uncounted": uncounted(project, figures),
         "may_act": Scope.WRITE in scopes,
         "may_manage": Scope.ADMIN in scopes,
     }
