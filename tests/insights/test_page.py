@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from django_q.models import OrmQ
 
 from tasks.insights.addresses import action_of, tasks_address
@@ -19,7 +20,7 @@ from tasks.insights.selectors import figures as counted
 from tasks.insights.selectors.figures import ENOUGH, figures_of
 from tasks.insights.selectors.page import DIMENSIONS, GROUPS
 from tasks.insights.views import insights as view
-from tasks.models import Project, Task
+from tasks.models import Event, Project, Task
 from tests.assistants import Assistant, subtask
 from tests.factories import html_of, make_project, make_task, signed_in
 from tests.insights.finished import finish
@@ -282,8 +283,11 @@ def test_capacity_counts_what_waits_and_shows_one_task_in_a_month_as_more_than_n
 ) -> None:
     subtasks = [subtask("A", specialist_type="tester"), subtask("B", specialist_type="tester", dependencies=["A"])]
     ada.call("plan_task", description="A job", subtasks=subtasks)
-    row = page_of(reader, finish(ada, 1, "tester")).partition('data-specialist="tester"')[2].partition("</tr>")[0]
-    assert "1 waiting" in row and "0.10 planned, 0.03 done" in row
+    project = finish(ada, 1, "tester")
+    first = Event.objects.filter(project=project).order_by("pk")[:1]
+    Event.objects.filter(pk__in=first).update(created_at=timezone.now() - timedelta(days=90))
+    row = page_of(reader, project).partition('data-specialist="tester"')[2].partition("</tr>")[0]
+    assert "1 waiting" in row and "0.03 done" in row
 
 
 def test_on_a_large_board_capacity_is_left_to_who_asks_for_it(

@@ -21,8 +21,9 @@ THRESHOLD, LEAST, MOST = 1.0, 0.1, 100.0
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """The tasks of a specialist. `arrivals` and `finishes` are a day's; `n` is how many finished in the window.
-    Both are None where nothing was counted.
+    """The tasks of a specialist. `n` is how many finished in the window, `arrivals` and `finishes` are a day's.
+
+    Those are None where nothing was counted.
 
     `share` is what there is to do within the horizon of what can be finished in it, and `days_through` how long a task
     that comes now takes, by Little's law. Both are None where too few finished to say.
