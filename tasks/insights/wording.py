@@ -1,4 +1,4 @@
-"""Figures in words: their unit, and what a person may do about them."""
+"""Figures in words: what they mean, and their unit."""
 
 from __future__ import annotations
 
@@ -28,6 +28,29 @@ UNITS: dict[str, Unit] = {
     Name.COST: Unit.USD,
     **dict.fromkeys(COUNTS, Unit.NUMBER),
     **dict.fromkeys(RATES, Unit.RATE),
+}
+
+
+MEANINGS: dict[Name, str] = {
+    Name.DONE: "Tasks completed.",
+    Name.PLANNED: "Tasks planned.",
+    Name.LEAD: "From planning to the last completion.",
+    Name.WAIT: "From ready to the first claim.",
+    Name.WORK: "The claims of a completed task, added up.",
+    Name.REVIEW_WAIT: "From delivery to verdict; of what waits now, until now.",
+    Name.FIRST_PASS: "Verdicts that approved a task without an earlier revision.",
+    Name.REOPENED: "Tasks sent back within 14 days after a completion.",
+    Name.SUCCESS: "The mean of what was delivered: 1 if accepted without revision, failure or lost lease, "
+    "0.5 if sent back once, else 0.",
+    Name.LEASE_LOSS: "Claims that ended because the lease or the session ended, or by a take-over.",
+    Name.ESTIMATE_ERROR: "How many times longer or shorter than estimated the work took.",
+    Name.ESTIMATE_COVERAGE: "Completed tasks that have an estimate.",
+    Name.BYTES: "What the calls for a completed task sent and received, where it was measured.",
+    Name.TOKENS: "Read and written for a completed task, where clients reported it.",
+    Name.COST: "In US dollars for a completed task, where clients reported it.",
+    Name.GATES_MISSED: "Completed tasks with a gate that was not met at the first try.",
+    Name.GATES_WAIVED: "Completed tasks with a gate that was waived.",
+    Name.HANDOVER_COVERAGE: "Tasks in hand, in review, sent back, blocked or failed that the newest handover names.",
 }
 
 

@@ -72,6 +72,31 @@ def test_of_too_few_no_rate_and_no_time_is_shown_but_the_number_is(ada: Assistan
     assert f'data-value="{ENOUGH - 1}"' in number
 
 
+def test_every_figure_is_explained(ada: Assistant, reader: Client) -> None:
+    project = finish(ada, ENOUGH)
+    for query in ("", "?by=specialist"):
+        meaning = page_of(reader, project, query).partition('id="meaning"')[2].partition("</details>")[0]
+        assert re.findall(r"<dt>([^<]+)</dt><dd>[^<]{10,}</dd>", meaning) == [name.label for name in Name]
+
+
+def test_where_there_is_no_figure_nothing_is_explained(reader: Client) -> None:
+    assert 'id="meaning"' not in page_of(reader, make_project())
+
+
+def test_what_is_only_counted_is_shown_once(ada: Assistant, reader: Client) -> None:
+    cells = re.findall(r'<td class="number">(.*?)</td>', row_of(page_of(reader, finish(ada, ENOUGH)), Name.DONE))
+    assert [cell for cell in cells if cell] == [f"<b>{ENOUGH}</b>"]
+
+
+def test_what_a_line_of_a_table_has_no_figure_of_is_a_dash(ada: Assistant, reader: Client) -> None:
+    finish(ada, 1, "tester")
+    ada.call("plan_task", description="A job", subtasks=[subtask("A", specialist_type="documenter")])
+    page = page_of(reader, Project.objects.get(), "?by=specialist")
+    table = page.partition("Time by specialist")[2].partition("</table>")[0]
+    rows = [row.partition("</tr>")[0] for row in table.split("data-key=")[1:]]
+    assert len(rows) == 2 and "\u2013</span>" in rows[0] and "\u2013</span>" not in rows[1]
+
+
 def test_of_too_few_nothing_is_shown_by_a_dimension_either(ada: Assistant, reader: Client) -> None:
     project = finish(ada, ENOUGH - 1, "tester")
     page = page_of(reader, project, "?by=specialist")
@@ -155,6 +180,8 @@ def test_completed_per_day_is_a_drawing_with_a_table_of_the_same_numbers(ada: As
     project = finish(ada, 3)
     chart = page_of(reader, project).partition('id="per-day"')[2].partition("</figure>")[0]
     assert re.search(r'<svg class="days" role="img" aria-label="[^"]+"', chart)
+    assert "Most on a day: 3" in chart
+    assert all(f"<p>{day.day} {day:%b}</p>" in chart for day, *_ in (figures_of(project).flow[at] for at in (0, -1)))
     drawn = [int(title.rpartition(": ")[2]) for title in re.findall(r"<rect[^>]*><title>([^<]+)", chart)]
     cells = [int(number) for number in re.findall(r'<td class="number">(\d+)</td></tr>', chart)]
     assert drawn == cells and sum(drawn) == 3
@@ -173,7 +200,7 @@ class TestALargeBoard:
         Project.objects.update(settings={"metrics": {"daily": switch}})
         page = page_of(reader, project)
         assert 'id="nothing"' in page and 'id="figures"' not in page and 'id="per-day"' not in page
-        says = page.partition('id="as-of">')[2].partition("</p>")[0]
+        says = page.partition('id="nothing">')[2].partition("</p>")[0]
         assert "stored" not in says and ("every hour" in says) is (switch == "act")
 
     def test_who_may_act_counts_again(self, ada: Assistant, client: Client) -> None:

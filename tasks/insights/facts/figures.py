@@ -29,8 +29,12 @@ class Figure(NamedTuple):
     high: float | None = None
 
     @property
+    def is_count(self) -> bool:
+        return self.name in COUNTS
+
+    @property
     def is_enough(self) -> bool:
-        return self.n >= ENOUGH or self.name in COUNTS
+        return self.n >= ENOUGH or self.is_count
 
 
 class Sums:

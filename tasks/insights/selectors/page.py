@@ -41,7 +41,7 @@ class Line:
 
     key: str
     label: str
-    cells: list[tuple[Figure | None, float]]
+    cells: list[tuple[Name, Figure | None, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,9 @@ def _tables(cells: dict[tuple[Name, str], Figure], keys: list[tuple[str, str]]) 
     for title, names in GROUPS.items():
         known = [name for name in names if any((name, key) in cells for key, _ in keys)]
         most = {name: _most(figure for (other, _), figure in cells.items() if other == name) for name in known}
-        lines = [Line(key, label, [(cells.get((name, key)), most[name]) for name in known]) for key, label in keys]
+        lines = [
+            Line(key, label, [(name, cells.get((name, key)), most[name]) for name in known]) for key, label in keys
+        ]
         if known:
             yield Table(title, known, lines)
 

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from tasks.insights import charts
 from tasks.insights.addresses import Action, tasks_address, tasks_words
-from tasks.insights.choices import COUNTS, Name
+from tasks.insights.choices import Name
 from tasks.insights.selectors.figures import Figure
 from tasks.insights.selectors.routing import Answer
 from tasks.insights.wording import in_words
@@ -41,25 +41,27 @@ def figure_reach(figure: Figure | None, most: float) -> SafeString:
     """Draw the median and the 90th percentile of a figure that has one."""
     if figure is None or figure.high is None or not figure.is_enough:
         return SafeString("")
-    words = f"{figure_label(figure.name)}: half within {figure_value(figure)}, 9 of 10 within {figure_high(figure)}"
+    words = f"{figure_label(figure.name)}: half within {figure_value(figure)}, 90th percentile {figure_high(figure)}"
     return charts.reach(words, figure.value, figure.high, most)
 
 
 @register.simple_tag(takes_context=True)
-def figure_cell(context: dict[str, Any], project: Project, figure: Figure, most: float, line: str) -> SafeString:
+def figure_cell(
+    context: dict[str, Any], project: Project, name: Name, figure: Figure | None, most: float, line: str
+) -> SafeString:
     """Draw a figure of a line in a table: its value, which leads to its tasks, its n and its range.
 
     In one tag, because a page has hundreds.
     """
-    label, address = figure_label(figure.name), figure_tasks(context, project, figure)
-    link = (
-        '<span class="narrow muted">{} </span><a class="number" href="{}">{}'
-        '<span class="sr">, {} of \u2068{}\u2069: show {}</span></a> '
-    )
-    shown = format_html(link, label, address, figure_value(figure), label.lower(), line, figure_shows(figure))
-    if figure.name in COUNTS or not figure.is_enough:
+    narrow = format_html('<span class="narrow muted">{} </span>', name.label)
+    if figure is None:
+        return format_html('{}<span class="muted">\u2013</span>', narrow)
+    label, address = name.label.lower(), figure_tasks(context, project, figure)
+    link = '{}<a class="number" href="{}">{}<span class="sr">, {} of \u2068{}\u2069: show {}</span></a> '
+    shown = format_html(link, narrow, address, figure_value(figure), label, line, figure_shows(figure))
+    if figure.is_count or not figure.is_enough:
         return shown
-    high = f", 9 of 10 within {figure_high(figure)}" if figure.high is not None else ""
+    high = f", 90th percentile {figure_high(figure)}" if figure.high is not None else ""
     return format_html(
         '{}<span class="hint number">n {}{}</span>{}', shown, f"{figure.n:,}", high, figure_reach(figure, most)
     )
@@ -92,6 +94,11 @@ def trend(figure: Figure, values: list[float]) -> SafeString:
 @register.simple_tag
 def day_bars(days: list[tuple[date, int, int]]) -> SafeString:
     return charts.bars("Tasks completed per day", [(f"{day.day} {day:%b}", done) for day, _, done in days])
+
+
+@register.filter
+def most_done(days: list[tuple[date, int, int]]) -> int:
+    return max(done for _, _, done in days)
 
 
 @register.filter

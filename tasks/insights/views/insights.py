@@ -12,13 +12,14 @@ from maintenance import schedules
 from orchestrator_site.kernel.identity import Scope, scopes_of
 from orchestrator_site.web.pages import action_view, page, text_in
 from tasks.identity.page import find_project
-from tasks.insights.choices import Dimension
+from tasks.insights.choices import Dimension, Name
 from tasks.insights.selectors import page as query
 from tasks.insights.selectors.figures import ENOUGH, figures_of, uncounted
 from tasks.insights.selectors.flow import flow_of
 from tasks.insights.selectors.suggested import SHOWN, measured
 from tasks.insights.selectors.workload import workload_of
 from tasks.insights.services.figures import count_figures
+from tasks.insights.wording import MEANINGS
 from tasks.project_settings import setting
 
 JOB = "count_figures"
@@ -39,6 +40,7 @@ def insights(request: HttpRequest, slug: str) -> HttpResponse:
         "by": dimension,
         "dimensions": [(each.value, each.label) for each in (Dimension.PROJECT, *query.DIMENSIONS)],
         "enough": ENOUGH,
+        "meanings": [(name, MEANINGS[name]) for name in Name],
         "figures": figures,
         "uncounted": uncounted(project, figures),
         "may_act": Scope.WRITE in scopes,
