@@ -18,12 +18,10 @@ def descendants_of(pks: Iterable[int]) -> set[int]:
     return reachable(start, _children) - start
 
 
-def unfinished_leaves(task: Task) -> TaskQuerySet:
-    """Return a task as it is, or the unfinished tasks below a group."""
-    if task.is_leaf:
-        return Task.objects.filter(pk=task.pk)
+def unfinished_in(task: Task) -> TaskQuerySet:
+    """Return what is unfinished of a task and all below it."""
     below = Q(root=task) if task.parent_id is None else Q(pk__in=descendants_of([task.pk]))
-    return Task.objects.on_board().leaves().exclude(status__in=FINISHED).filter(below)
+    return Task.objects.on_board().exclude(status__in=FINISHED).filter(below | Q(pk=task.pk))
 
 
 def lost_by_cancelling(task: Task) -> tuple[int, int]:

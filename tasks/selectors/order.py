@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.models import Task
-from tasks.selectors.descendants import unfinished_leaves
+from tasks.selectors.descendants import unfinished_in
 
 COLUMNS = ("priority", "not_before", "for_client", "for_model")
 
@@ -20,7 +20,7 @@ class Order:
 
 
 def order_of(task: Task) -> Order:
-    tasks = unfinished_leaves(task)
+    tasks = unfinished_in(task).leaves()
     rows = tasks.order_by().values_list(*COLUMNS).distinct()
     values = {name: {*found} for name, found in zip(COLUMNS, zip(*rows, strict=True), strict=False)}
     return Order({name: found.pop() for name, found in values.items() if len(found) == 1}, tasks.count())

@@ -1,6 +1,6 @@
 """What people and planners say about the order: defer a task, boost its priority, wish for who does it.
 
-Of a group it is about the unfinished tasks below it, as they are now.
+Of a group it is about all that is unfinished in it, as it is now; what is planned below it later is like the group.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tasks import events
 from tasks.choices import Priority, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Task
-from tasks.selectors.descendants import unfinished_leaves
+from tasks.selectors.descendants import unfinished_in
 from tasks.services import readiness
 from tasks.services.claim import Guard, locked
 from tasks.services.deferrals import worded
@@ -75,7 +75,7 @@ def order(*, task: Task, actor: Actor, columns: dict[str, Any], guard: Guard | N
         if "not_before" in columns:
             readiness.refresh_by_keys(keys)
         task.refresh_from_db(fields=[*columns, "is_ready", "updated_at"])
-    return Effect(task, changed_total=len(changed))
+    return Effect(task, changed_total=sum(each.is_leaf for each in changed))
 
 
 def _problem(name: str, value: Any) -> dict[str, Any] | None:
@@ -92,7 +92,7 @@ def _problem(name: str, value: Any) -> dict[str, Any] | None:
 
 def _unlike(task: Task, columns: dict[str, Any]) -> list[Task]:
     """Lock the tasks that it is about and that are not so yet."""
-    rows = unfinished_leaves(task).exclude(**columns).select_related("lease_session")
+    rows = unfinished_in(task).exclude(**columns).select_related("lease_session")
     found = list(rows.select_for_update(of=("self",)).order_by("pk")[: AT_ONCE_LIMIT + 1])
     if len(found) > AT_ONCE_LIMIT:
         raise TooLarge(f"That would change more than {AT_ONCE_LIMIT:,} tasks.", next="Take the groups below it.")

@@ -233,7 +233,7 @@ def test_of_a_group_all_unfinished_tasks_below_change(project: Project, task: Ta
     done = make_task(project, parent=group, status=Status.COMPLETED)
     assert defer(task=group, actor=ADA, until=timezone.now() + HOUR).changed_total == 1
     rows = dict(Task.objects.filter(not_before__isnull=False).values_list("pk", "is_ready"))
-    assert rows == {task.pk: False} and done.pk not in rows
+    assert rows == {group.pk: False, task.pk: False} and done.pk not in rows
 
 
 def test_what_is_so_already_is_no_change(project: Project, task: Task) -> None:
@@ -243,7 +243,7 @@ def test_what_is_so_already_is_no_change(project: Project, task: Task) -> None:
     assert boost(task=other, actor=ADA, priority=Priority.HIGH).changed_total == 0
     assert [defer(task=task, actor=ADA, until=until).changed_total for _ in range(2)] == [1, 0]
     assert [assign(task=task, actor=ADA, client=name).changed_total for name in ("", "codex", " Codex")] == [0, 1, 0]
-    assert [event.task for event in Event.objects.order_by("pk")] == [task] * 3
+    assert [event.task for event in Event.objects.order_by("pk")] == [group, task, task, task]
     updated_at = other.updated_at
     other.refresh_from_db()
     assert other.updated_at == updated_at
@@ -274,9 +274,10 @@ def test_a_group_of_very_many_tasks_is_too_large(project: Project, task: Task, m
 def test_of_a_nested_group_only_what_is_below_it_changes(project: Project, task: Task) -> None:
     plan = Task.objects.get(pk=task.parent_id)
     group = make_task(project, parent=plan, is_leaf=False)
-    below = make_task(project, parent=make_task(project, parent=group, is_leaf=False))
+    inner = make_task(project, parent=group, is_leaf=False)
+    below = make_task(project, parent=inner)
     assert boost(task=group, actor=ADA, priority=Priority.HIGH).changed_total == 1
-    assert [event.task for event in Event.objects.all()] == [below]
+    assert [event.task for event in Event.objects.order_by("pk")] == [group, inner, below]
     assert boost(task=plan, actor=ADA, priority=Priority.HIGH).changed_total == 1
 
 

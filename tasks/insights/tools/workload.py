@@ -168,20 +168,15 @@ def _task(actor: Actor, given: WorkloadManager) -> Task:
 
 
 def _changed(did: Effect) -> Facts:
+    task = did.task
     return {
-        **of_tasks.row(did.task),
-        **(_order_of(did.task) if did.task.is_leaf else {}),
-        "changed_total": did.changed_total,
-        "next": "orchestrator_specialist_intelligence(action='next_task') shows the order now.",
-    }
-
-
-def _order_of(task: Task) -> Facts:
-    return {
+        **of_tasks.row(task),
         "priority": task.priority_word,
         "not_before": task.not_before.isoformat(timespec="minutes") if task.not_before else None,
         "for_client": task.for_client or None,
         "for_model": task.for_model or None,
+        "changed_total": did.changed_total,
+        "next": "orchestrator_specialist_intelligence(action='next_task') shows the order now.",
     }
 
 
