@@ -17,8 +17,8 @@ from tasks import events
 from tasks.choices import Priority, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Task
-from tasks.selectors.descendants import unfinished_in
-from tasks.services import readiness
+from tasks.selectors.descendants import unfinished_in, unfinished_leaves
+from tasks.services import dependencies, holds, readiness
 from tasks.services.claim import Guard, locked
 from tasks.services.deferrals import worded
 from tasks.services.edit import require_editable
@@ -62,9 +62,11 @@ def order(*, task: Task, actor: Actor, columns: dict[str, Any], guard: Guard | N
     if wrong := [problem for name, value in columns.items() if (problem := _problem(name, value))]:
         raise invalid(wrong, next="Correct it, and send it again.")
     with transaction.atomic(), events.together():
+        dependencies.lock_graph(task.project_id)
+        holds.lock_all(task.project_id)
+        changed = _unlike(task, columns)  # locked before the group, as every change locks from the leaves up
         task = locked(task)
         require_editable(task, actor)
-        changed = _unlike(task, columns)
         if guard is not None:
             guard(task)
         for each in changed:
