@@ -3,6 +3,10 @@
 from django.db import migrations, models
 
 
+def forget(apps, schema_editor):
+    apps.get_model("maintenance", "Finding").objects.filter(cause="chain").delete()
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -24,4 +28,5 @@ class Migration(migrations.Migration):
             model_name='finding',
             constraint=models.CheckConstraint(condition=models.Q(('cause__in', ['lease_over', 'held_silent', 'waits_for_stopped', 'review_waits', 'blocked_silent', 'repeated_failure', 'gate_unmet', 'never_claimed', 'orphaned', 'abandoned_plan', 'near_duplicate', 'archivable', 'parent_loop', 'wrong_root', 'leaf_with_children', 'group_state', 'ready_mark', 'chain', 'inherited_dependency', 'dependency_cycle', 'foreign_dependency', 'waits_for_archived', 'active_without_lease', 'review_without_delivery', 'completed_without_work', 'completed_without_evidence', 'version_count', 'unknown_specialist', 'future_time', 'index_backlog', 'content_damaged', 'content_unnamed', 'database_damaged'])), name='finding_cause_is_known'),
         ),
+        migrations.RunPython(migrations.RunPython.noop, forget),
     ]

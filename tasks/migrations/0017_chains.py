@@ -19,14 +19,18 @@ def count(apps, schema_editor):
     for need, task in set(Dependency.objects.order_by().values_list("depends_on_id", "task_id").iterator()):
         if task in leaves:
             waiting[need].append(task)
-    try:
-        found = reaches(leaves, dict(Task.objects.order_by().values_list("pk", "parent_id")), waiting)
-    except CycleError:  # nothing that a service made; maintenance finds it
-        return
-    by_reach = defaultdict(list)
-    for key, reach in found.items():
-        if reach != (1, 0):
-            by_reach[reach].append(key)
+    parents = dict(Task.objects.order_by().values_list("pk", "parent_id"))
+    by_project, by_reach = defaultdict(list), defaultdict(list)
+    for key, project in counted.values_list("pk", "project_id"):
+        by_project[project].append(key)
+    for leaves in by_project.values():
+        try:
+            found = reaches(leaves, parents, waiting)
+        except CycleError:  # nothing that a service made; maintenance finds it
+            continue
+        for key, reach in found.items():
+            if reach != (1, 0):
+                by_reach[reach].append(key)
     for reach, keys in by_reach.items():
         for start in range(0, len(keys), CHUNK):
             rows = Task.objects.filter(pk__in=keys[start : start + CHUNK])
