@@ -8,15 +8,15 @@ from django.db import transaction
 
 from orchestrator_site.kernel.compiled import Compiled
 from tasks import events
-from tasks.choices import Verb
+from tasks.choices import FINISHED, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Project, Task, TaskQuerySet
 from tasks.services import readiness
 
 
 def due(project: Project | int, now: datetime) -> TaskQuerySet:
-    """Tasks in whatever status that were deferred until now."""
-    return Task.objects.filter(project=project, not_before__lte=now)
+    """Unfinished tasks that were deferred until now."""
+    return Task.objects.on_board().exclude(status__in=FINISHED).filter(project=project, not_before__lte=now)
 
 
 _is_any = Compiled(lambda project, now: due(project, now).order_by().values_list("pk")[:1])

@@ -13,7 +13,7 @@ from django.utils import timezone
 from orchestrator_site.kernel.compiled import CompiledUpdate, insert
 from orchestrator_site.kernel.errors import Conflict, Hint
 from tasks import events
-from tasks.choices import CLAIMABLE, Status, Verb
+from tasks.choices import CLAIMABLE, FINISHED, Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Attempt, Task
 from tasks.selectors.blockers import has_open_dependencies, is_held_up
@@ -79,6 +79,8 @@ def move(
         **no_lease,
     }
     changes |= fields
+    if to in FINISHED:
+        changes["not_before"] = None
     if to == Status.ACTIVE and task.started_at is None:
         changes["started_at"] = now
     before = task.status
