@@ -25,14 +25,17 @@ LAST_NUMBER = 2**31 - 1
 @page
 def index(request: HttpRequest, slug: str) -> HttpResponse:
     project = find_project(slug)
-    newest = latest(project)
+    newest, scopes = latest(project), scopes_of(request.user)
+    is_off = setting(project, "handover.prepare") == OFF
     context = {
         "project": project,
         "handovers": list(handovers(project)[:KEPT]),
         "kept": KEPT,
         "moved": moved_since(newest) if newest else 0,
         "levels": Level.choices,
-        "may_prepare": Scope.WRITE in scopes_of(request.user) and setting(project, "handover.prepare") != OFF,
+        "is_off": is_off,
+        "may_prepare": Scope.WRITE in scopes and not is_off,
+        "may_manage": Scope.ADMIN in scopes,
     }
     return render(request, "maintenance/handovers.html", context)
 

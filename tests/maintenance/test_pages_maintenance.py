@@ -393,3 +393,13 @@ def test_a_task_with_an_open_finding_is_marked_on_the_board_and_in_its_plan(
     assert mark in html_of(reader.get(address))
     Finding.objects.filter(pk=finding.pk).update(snoozed_until=timezone.now() + timedelta(days=1))
     assert mark not in html_of(reader.get(address))
+
+
+def test_the_page_of_handovers_says_that_they_are_off_and_where_to_change_it(owner: Client, project: Project) -> None:
+    address, setting = "/projects/ledger/handovers/", 'href="/projects/ledger/settings/#handover"'
+    assert 'id="off"' not in html_of(owner.get(address))
+    Project.objects.update(settings={"handover": {"prepare": "off"}})
+    page = html_of(owner.get(address))
+    assert 'id="off"' in page and setting in page and 'data-act="prepare"' not in page
+    page = html_of(signed_in(Client()).get(address))
+    assert 'id="off"' in page and setting not in page
