@@ -23,7 +23,7 @@ GOOD: dict[str, tuple[Any, ...]] = {
     "routing.min_confidence": (0, 0.75, 1),
     "routing.explore": (0, 10),
     "templates.suggest": ("off", "suggest"),
-    "gates.default": ([], ["review", {"command": "test", "rung": "observed"}]),
+    "gates.default": ([], ["review", {"kind": "report", "max_skipped": 0}]),
     "gates.commands": ({}, {"test": {"argv": ["make", "089", "1e3", "no"], "timeout_seconds": 1.5, "report": "a.xml"}}),
     "metrics.daily": ("off", "suggest", "act"),
     "metrics.window_days": (1, 365),
@@ -54,7 +54,12 @@ BAD: dict[str, tuple[tuple[Any, str], ...]] = {
     "routing.min_confidence": ((1.01, ""), (-0.1, ""), ("sure", "")),
     "routing.explore": ((-1, ""), (0.5, ""), (11, "")),
     "templates.suggest": (("act", ""),),
-    "gates.default": ((["prayer"], "[0].kind"), ({}, ""), ([{"command": "test", "rung": "high"}], "[0].rung")),
+    "gates.default": (
+        (["prayer"], "[0].kind"),
+        ({}, ""),
+        ([{"command": "test", "rung": "high"}], "[0].rung"),
+        (["review", {"command": "test"}], "[1].command"),
+    ),
     "gates.commands": (
         ({"test": {"argv": "make test"}}, ".test.argv"),
         ({"test": {**_COMMAND, "shell": True}}, ".test.shell"),

@@ -78,17 +78,17 @@ SECTIONS = (
     )),
     Section("maintenance", "Maintenance", (
         Setting("maintenance.archive", "Archive finished plans", SWITCH, "suggest",
-            "Off: scans propose nothing to archive. Suggest: they propose plans that are over. Act: each day these are "
-            "archived. They can be restored."),
+            "Off: scans propose nothing to archive. Suggest: they propose plans that are over. Act: each day up to 50 "
+            "of these are archived. They can be restored."),
         Setting("maintenance.purge", "Purge the archive", SWITCH, "suggest",
-            "Off: nothing can be purged. Suggest: superusers purge what is due, after a preview. Act: each day what is "
-            "due is exported, then deleted. It can be imported again."),
+            "Off: nothing can be purged. Suggest: superusers purge what is due, after a preview. Act: each day up to "
+            "50 of these plans are exported, then deleted. They can be imported again."),
         Setting("maintenance.status_documents", "Status documents", SWITCH, "suggest",
             "Off: the files in .task_orchestrator/status are not written. Suggest: they are written when someone asks "
             "for it. Act: each day too."),
         Setting("maintenance.stale_hours", "Stale after hours without activity", Numbers(Number(0.25, HOURS)),
             STALE_HOURS,
-            "An upper limit by specialist; default is for all others. Once 20 of its tasks are done, the "
+            "An upper limit by specialist; the name default is for all others. Once 20 of its tasks are done, the "
             "times of the project give a sharper one."),
         Setting("maintenance.archive_after_days", "Archive after days without an event",
             Numbers(Number(0, DAYS), tuple(ARCHIVE_DAYS)), ARCHIVE_DAYS, "By the reason for which a plan is over."),
@@ -104,16 +104,16 @@ SECTIONS = (
     )),
     Section("routing", "Routing", (
         Setting("routing.suggest", "Suggest specialists", ADVICE, "suggest",
-            "Off: nothing is suggested. Suggest: two specialists are shown for a new task, with reasons. No task ever "
-            "gets a specialist by itself."),
+            "Off: nothing is suggested. Suggest: the form of a task and the tool name specialists that fit, with "
+            "reasons. No task ever gets a specialist by itself."),
         Setting("routing.rebalance", "Propose rebalancing", ADVICE, "suggest",
             "Off: nothing is proposed. Suggest: changes to an uneven workload are proposed, with a preview. A person "
             "or an assistant decides."),
-        Setting("routing.min_confidence", "Sure from", Number(0, 1), 0.6,
-            "Below this confidence, a suggestion says that it is unsure."),
-        Setting("routing.explore", "Trials of newcomers", Number(0, 10, is_integer=True), 0,
-            "For how many tasks beyond three a specialist, client or model counts as new: worth a try before it is "
-            "compared."),
+        Setting("routing.min_confidence", "Least confidence (0 to 1)", Number(0, 1), 0.6,
+            "A suggestion below it says that it is unsure."),
+        Setting("routing.explore", "More tasks to try newcomers with", Number(0, 10, is_integer=True), 0,
+            "A specialist, client or model counts as new, and as worth a try, until three tasks are done with it. This "
+            "many are added to the three."),
     )),
     Section("templates", "Templates", (
         Setting("templates.suggest", "Suggest templates", ADVICE, "suggest",
@@ -121,13 +121,13 @@ SECTIONS = (
     )),
     Section("gates", "Gates", (
         Setting("gates.default", "Gates of every task", Gates(), [],
-            "Every planned task gets these, such as [{command: test}, review]."),
+            "Every planned task gets these, such as [{command: test}, review]. Commands have to be among those below."),
         Setting("gates.commands", "Commands", Commands(), {},
             "What manage.py attest may run, in the shell of whoever calls it and never on the site, such as "
             "{test: {argv: [make, test], report: build/junit.xml}}."),
     )),
     Section("metrics", "Figures", (
-        Setting("metrics.daily", "Figures", SWITCH, "act",
+        Setting("metrics.daily", "Count figures", SWITCH, "act",
             "Off: there are none. Suggest: they are counted when someone looks, on a large board when someone asks. "
             "Act: every hour they are also kept, for their history."),
         Setting("metrics.window_days", "Window (days)", Number(1, 365, is_integer=True), 30,
@@ -154,10 +154,21 @@ def problems_of(document: Any, *, kept: dict[str, Any] | None = None) -> list[Pr
     """
     if not isinstance(document, dict):
         return [{"at": "settings", "problem": "must be an object, for example {}"}]
-    if problems := list(_problems(document, kept or {})):
+    if problems := list(_problems(document, kept or {})) or _unknown_commands(document, kept or {}):
         return problems
     is_large = len(to_yaml({**document}).encode()) > BYTES_LIMIT
     return [{"at": "settings", "problem": f"have more than {BYTES_LIMIT // 1024} KiB as YAML"}] if is_large else []
+
+
+def _unknown_commands(document: dict[str, Any], kept: dict[str, Any]) -> list[Problem]:
+    """Return a problem for each default gate whose command is none of the settings; one that is kept may stay."""
+    gates, commands = (value_in(document, ("gates", name)) or {} for name in ("default", "commands"))
+    stored = value_in(kept, ("gates", "default")) or []
+    return [
+        {"at": f"settings.gates.default[{n}].command", "problem": "unknown command", "allowed": sorted(commands)}
+        for n, gate in enumerate(gates)
+        if isinstance(gate, dict) and gate.get("command") not in (None, *commands) and gate not in stored
+    ]
 
 
 def to_yaml(value: Any) -> str:

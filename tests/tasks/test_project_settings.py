@@ -107,6 +107,13 @@ def test_unknown_settings_that_are_kept_already_may_stay_but_not_change() -> Non
     assert [each["at"] for each in problems_of(changed, kept=kept)] == ["settings.colour", "settings.routing.guess"]
 
 
+def test_a_default_gate_needs_its_command_unless_it_is_kept_already() -> None:
+    gates = {"default": [{"command": "test"}, {"kind": "commit"}]}
+    assert [each["at"] for each in problems_of({"gates": gates})] == ["settings.gates.default[0].command"]
+    assert problems_of({"gates": {**gates, "commands": {"test": {"argv": ["make"]}}}}) == []
+    assert problems_of({"gates": gates, "review": True}, kept={"gates": gates}) == []
+
+
 @given(_documents())
 def test_what_is_exported_is_imported_as_it_was(made: dict[str, Any]) -> None:
     text = to_yaml(made)
