@@ -401,5 +401,5 @@ def test_the_page_of_handovers_says_that_they_are_off_and_where_to_change_it(own
     Project.objects.update(settings={"handover": {"prepare": "off"}})
     page = html_of(owner.get(address))
     assert 'id="off"' in page and setting in page and 'data-act="prepare"' not in page
-    page = html_of(signed_in(Client(), username="reader").get(address))
+    page = html_of(signed_in(Client(), name="reader").get(address))
     assert 'id="off"' in page and setting not in page
