@@ -85,7 +85,7 @@ _TROUBLE = (
     r"high (?:cpu|memory|load|latency)|overflows?|overlaps?|infinite loop|unresponsive|intermittent(?:ly)?|"
     r"throws|raises|unhandled|undefined|invalid|inconsistent|glitch(?:es)?|ignores|loses|broke|problems? with|"
     r"issues? with|[a-z]+(?:error|exception)|nothing|never|too (?:early|late|many|few|large|small|high|low|long|slow)|"
-    r"truncated|cut off|overwritten|misaligned|blurry|nan|diverges?|drifts?|jumps? by|(?:black|white|blank) screen|"
+    r"truncated|cut off|misaligned|blurry|diverges?|drifts?|jumps? by|(?:black|white|blank) screen|"
     r"unreadable|unreachable|refuses|rejects|swallow(?:s|ed)|out of (?:sync|order)|sometimes|randomly|occasionally|"
     r"suddenly|no (?:sound|output|response|effect)|why"
 )
@@ -185,7 +185,7 @@ _TABLE: tuple[tuple[str, str, str, float], ...] = (
     ("one or the other", "architect", r"^[^:]*:.*\bor\b", 0.6),
     ("architecture", "architect", _any(
         rf"{_SHAPE}|design|interface contract|specification|spec|boundaries|invariants|failure modes|partitioning|"
-        r"conventions|ownership|strategy|concept|topology|blueprint|layering|schema"), 0.65),
+        r"conventions|ownership|concept|topology|blueprint|layering"), 0.65),
     ("review", "reviewer", _any("review|audit|sign-?off|checklist|assessment|second opinion"), 0.65),
     ("research", "researcher", _any("research|spike|investigation|evaluation|analysis|survey|study"), 0.65),
     ("a change", "implementer", _any(
