@@ -14,6 +14,7 @@ from tasks import serializers as of_tasks
 from tasks.identity.actor import Actor
 from tasks.insights.choices import Dimension, Name
 from tasks.insights.selectors.figures import figures_of, uncounted
+from tasks.insights.selectors.routing import suggest_specialist
 from tasks.insights.selectors.success import COMPARED, success_of
 from tasks.insights.selectors.times import times_like
 from tasks.insights.selectors.workload import workload_of
@@ -154,6 +155,10 @@ def _candidate(found: Candidate) -> Facts:
 def _estimate(actor: Actor, session: Session, given: SpecialistIntelligence) -> Facts:
     task = _task(session.project, given)
     specialist = given.specialist_type or (task.specialist if task else "")
+    if not specialist and (task or given.task_requirements):
+        about = wanted(given.task_requirements or "", task)
+        answer = suggest_specialist(session.project, about["title"], about["description"])
+        specialist = "" if answer.is_unsure else answer.choices[0].specialist
     figures = figures_of(session.project)
     found = times_like(figures, specialist, task.complexity if task else "")
     return {
