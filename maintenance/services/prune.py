@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.db.models import Model, QuerySet
 from django.utils import timezone
@@ -27,8 +28,12 @@ def delete_old_runs() -> int:
         QueueRecord.objects.filter(success=True, stopped__lt=now - KEEP_SUCCESSES),
         QueueRecord.objects.filter(success=False, stopped__lt=now - KEEP_OTHERS),
     ]
+    return sum(map(delete_in_batches, old))
+
+
+def delete_in_batches(rows: QuerySet[Any]) -> int:
+    """Delete rows in transactions so short that no writer has to wait for long; return how many."""
     total = 0
-    for rows in old:  # in transactions so short that no writer has to wait for long
-        while keys := list(rows.order_by().values_list("pk", flat=True)[:BATCH]):
-            total += rows.model._default_manager.filter(pk__in=keys).delete()[0]
+    while keys := list(rows.order_by().values_list("pk", flat=True)[:BATCH]):
+        total += rows.model._default_manager.filter(pk__in=keys).delete()[0]
     return total

@@ -7,6 +7,7 @@ from datetime import timedelta
 from maintenance.registry import MINUTE, job
 from tasks.insights.services.figures import count_everywhere
 from tasks.insights.services.learn import learn_all
+from tasks.insights.services.suggestions import delete_open
 
 _LEARNING_SECONDS = 40
 
@@ -22,3 +23,9 @@ def learn() -> str:
     """Learn which specialists were chosen for what, from the events of every project."""
     done = learn_all(seconds=_LEARNING_SECONDS)
     return f"Learned from {done.steps} changes." + (" More are waiting." if done.has_more else "")
+
+
+@job("delete_old_suggestions", every=timedelta(days=1), timeout=timedelta(minutes=2))
+def delete_old_suggestions() -> str:
+    """Delete suggestions after which nothing was chosen within 90 days."""
+    return f"Deleted {delete_open()} suggestions."

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from orchestrator_site.kernel.errors import Conflict
 from tasks.identity.actor import Actor
@@ -12,7 +15,7 @@ from tasks.insights.routing.blend import ENOUGH
 from tasks.insights.selectors.accuracy import Acceptance, acceptance
 from tasks.insights.selectors.routing import suggest_specialist
 from tasks.insights.services.learn import learn_all
-from tasks.insights.services.suggestions import decide, show, suggest
+from tasks.insights.services.suggestions import KEPT_OPEN, decide, delete_open, show, suggest
 from tasks.models import Project, Specialist
 from tests.factories import make_project, make_session
 from tests.insights.teaching import ADA, edited, history, learned, planned
@@ -222,3 +225,14 @@ def test_acceptance_counts_what_was_decided(project: Project) -> None:
         chosen(project, f"{FIX} {number}", choice)
     suggest(project=project, actor=ADA, title="Test the backup")
     assert acceptance(project) == Acceptance(shown=4, decided=3, accepted=2)
+
+
+def test_only_suggestions_that_stayed_open_for_long_are_deleted(project: Project) -> None:
+    for title in (FIX, f"{FIX} again"):
+        suggest(project=project, actor=ADA, title=title)
+    chosen(project, FIX, "debugger")
+    Suggestion.objects.update(created_at=timezone.now() - KEPT_OPEN - timedelta(hours=1))
+    recent = suggest(project=project, actor=ADA, title="Test the backup").suggestion
+    assert delete_open() == 1
+    assert set(Suggestion.objects.values_list("outcome", flat=True)) == {Outcome.ACCEPTED, Outcome.OPEN}
+    assert Suggestion.objects.get(outcome=Outcome.OPEN) == recent

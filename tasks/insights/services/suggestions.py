@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
+from maintenance.services.prune import delete_in_batches
 from orchestrator_site.kernel import ids, read_only
 from orchestrator_site.kernel.compiled import Compiled, insert
 from orchestrator_site.kernel.errors import Conflict
@@ -20,6 +23,7 @@ from tasks.insights.services.learn import catch_up, settle
 from tasks.models import Project, Task
 from tasks.selectors.feed import last_id
 
+KEPT_OPEN = timedelta(days=90)
 _open = Compiled(
     lambda project, kind, digest, kind_of_actor, name: Suggestion.objects.filter(
         project=project, kind=kind, input_sha256=digest, actor_kind=kind_of_actor, actor_name=name, outcome=Outcome.OPEN
@@ -98,6 +102,12 @@ def show(
 
 def _about(row: Suggestion) -> tuple[Any, ...]:
     return row.task_id, row.session_id, [each["value"] for each in row.answer]
+
+
+def delete_open() -> int:
+    """Delete suggestions after which nothing was chosen, a while after they were shown."""
+    before = timezone.now() - KEPT_OPEN
+    return delete_in_batches(Suggestion.objects.filter(outcome=Outcome.OPEN, created_at__lt=before))
 
 
 def decide(*, suggestion: Suggestion, actor: Actor, chosen: str, task: Task | None = None) -> Suggestion:
