@@ -31,7 +31,7 @@ from tasks.selectors.feed import last_id
 
 SOON = 20
 """Events that are learned while an answer is waited for; a longer backlog is left to the job."""
-WORDS = 5_000
+WORDS = 1_000
 """Words that are counted in one transaction, since on SQLite it blocks all other writers."""
 _CHUNK = 500
 Read = tuple[Step, dict[str, int]]
