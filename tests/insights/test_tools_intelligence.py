@@ -150,9 +150,7 @@ def test_the_times_of_a_task_are_those_of_tasks_like_it(ada: Assistant, done: li
     assert call(ada, "estimate")["like"] == "every task of the project"
 
 
-def test_the_times_for_a_text_are_those_of_the_specialist_it_is_surely_for(
-    ada: Assistant, done: list[str]
-) -> None:
+def test_the_times_for_a_text_are_those_of_the_specialist_it_is_surely_for(ada: Assistant, done: list[str]) -> None:
     assert call(ada, "estimate", task_requirements=WANTED)["like"] == "tester"
     assert call(ada, "estimate", task_requirements="Zzz 123")["like"] == "every task of the project"
 
