@@ -75,6 +75,16 @@ def test_capacity_counts_what_is_held_ready_and_waits(ada: Assistant, blocker: T
     assert row["load"] == "too few"
 
 
+@pytest.mark.parametrize("action", READING)
+def test_of_whom_too_few_finished_it_is_not_said_that_they_have_time(ada: Assistant, task: Task, action: str) -> None:
+    assert "implementer" in call(ada, action)["next"]
+
+
+@pytest.mark.parametrize("action", READING)
+def test_a_specialist_without_tasks_is_named(ada: Assistant, task: Task, action: str) -> None:
+    assert "bookkeeper" in call(ada, action, specialist_filter="bookkeeper")["next"]
+
+
 def test_what_would_help_comes_with_the_call_that_does_it_and_a_token(ada: Assistant, blocker: Task) -> None:
     answer = call(ada, "suggest_rebalancing")
     (row,) = answer["proposals"]

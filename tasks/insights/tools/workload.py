@@ -18,8 +18,8 @@ from tasks.due import begin_of
 from tasks.identity.actor import Actor
 from tasks.insights.choices import Horizon
 from tasks.insights.selectors.figures import figures_of, uncounted
-from tasks.insights.selectors.rebalancing import APPLIED, Kind, Proposal, Request, preview_of
-from tasks.insights.selectors.workload import LEAST, MOST, THRESHOLD, workload_of
+from tasks.insights.selectors.rebalancing import APPLIED, Kind, Preview, Proposal, Request, preview_of
+from tasks.insights.selectors.workload import LEAST, MOST, THRESHOLD, Workload, workload_of
 from tasks.insights.serializers import Facts, loads_facts
 from tasks.insights.services.rebalance import rebalance
 from tasks.insights.tools.intelligence import LINE, TOOLSET
@@ -88,27 +88,42 @@ def _capacity(actor: Actor, given: WorkloadManager) -> Facts:
     found = workload_of(
         actor.project, figures, horizon=asked.horizon, threshold=asked.threshold, specialist=asked.specialist
     )
-    following = "suggest_rebalancing says what would help." if found.over else "No one has too much."
-    return {**loads_facts(found), "next": uncounted(actor.project, figures) or following}
+    following = uncounted(actor.project, figures) or _after_capacity(found, asked.specialist)
+    return {**loads_facts(found), "next": following}
+
+
+def _after_capacity(found: Workload, specialist: str) -> str:
+    if found.over:
+        return "suggest_rebalancing says what would help."
+    if not found.loads:
+        return f"{specialist or 'No specialist'} has no tasks to do, and finished none."
+    unknown = [load.specialist for load in found.loads if load.share is None]
+    if unknown:
+        return f"Too few finished to say for: {shortened(', '.join(unknown), LINE)}."
+    return "No one has too much."
 
 
 def _suggest(actor: Actor, given: WorkloadManager) -> Facts:
-    found = preview_of(actor.project, _request(given))
+    asked = _request(given)
+    found = preview_of(actor.project, asked)
     return {
         "proposals": of_tasks.within(found.proposals, _proposal, budget=PROPOSALS_BYTES),
         "proposals_total": len(found.proposals),
         "over": [load.specialist for load in found.workload.over],
         "plan_token": found.plan_token or None,
-        "next": _after_preview(found.proposals, found.plan_token, is_off=found.is_off),
+        "next": _after_preview(found, asked.specialist),
     }
 
 
-def _after_preview(proposals: list[Proposal], plan_token: str, *, is_off: bool) -> str:
-    if is_off:
+def _after_preview(found: Preview, specialist: str) -> str:
+    if found.is_off:
         return "Rebalancing is switched off in the project's settings (routing.rebalance)."
-    if any(each.kind in APPLIED for each in proposals):
-        return f"Nothing is done yet: apply with plan_token={plan_token!r} and the same arguments does the calls here."
-    return "What is left needs a planner or a reviewer." if proposals else "Nothing would help now."
+    if any(each.kind in APPLIED for each in found.proposals):
+        token = repr(found.plan_token)
+        return f"Nothing is done yet: apply with plan_token={token} and the same arguments does the calls here."
+    if found.proposals:
+        return "What is left needs a planner or a reviewer."
+    return "Nothing would help now." if found.workload.over else _after_capacity(found.workload, specialist)
 
 
 def _proposal(each: Proposal) -> Facts:
