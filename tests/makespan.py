@@ -1,20 +1,23 @@
 """How long several agents take for a plan, by the order in which they take what is ready: a simulation without rows.
 
-Graphs are shaped like real plans: layers, diamonds, and parts in series or parallel, with seeded durations of which few
-are long.
+Graphs are those of the packaged templates, two plans at a time on one board, and made-up ones: layers, diamonds, and
+parts in series or parallel. Durations are seeded, and few are long.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import log
 from random import Random
 
 from tasks.graph.chains import reaches
+from tasks.library.catalogue import STARTERS
+from tests.library.templates import planned
+from tests.library.test_starters import PARAMETERS
 
 GRAPHS, AGENTS = 60, 2
 MEDIAN_MINUTES, SPREAD = 7.9, 1.4  # of claims that were measured; their 95th percentile is 80 and more
@@ -91,17 +94,36 @@ def makespan(graph: Graph, order: Order, agents: int = AGENTS) -> float:
     return now
 
 
-def over_lower_bound(order: Order, agents: int = AGENTS) -> float:
+def over_lower_bound(order: Order, graphs: Iterable[Graph], agents: int = AGENTS) -> float:
     """Return by how much of the lower bound an order is slower, on the mean of the graphs."""
-    found = [makespan(graph, order, agents) / graph.lower_bound(agents) - 1 for graph in graphs()]
+    found = [makespan(graph, order, agents) / graph.lower_bound(agents) - 1 for graph in graphs]
     return sum(found) / len(found)
 
 
-def graphs() -> Iterator[Graph]:
+def made_up() -> Iterator[Graph]:
     for seed in range(GRAPHS):
         chance = Random(seed)
         needs = (_layered, _diamonds, _series_parallel)[seed % 3](chance)
         yield Graph(tuple(needs), tuple(_minutes(chance) for _ in needs))
+
+
+def of_templates() -> Iterator[Graph]:
+    """Put two plans of packaged templates on one board, as they are expanded, one after the other."""
+    plans = [_needs_of(name) for name in sorted(PARAMETERS)]
+    for seed in range(GRAPHS):
+        chance = Random(seed)
+        first, second = chance.sample(plans, 2)
+        needs = [*first, *(tuple(need + len(first) for need in each) for each in second)]
+        yield Graph(tuple(needs), tuple(_minutes(chance) for _ in needs))
+
+
+def _needs_of(name: str) -> list[tuple[int, ...]]:
+    subtasks = planned((STARTERS / f"{name}.yaml").read_text(), **PARAMETERS[name]).subtasks
+    place = {subtask.key: at for at, subtask in enumerate(subtasks)}
+    return [tuple(sorted(place[need] for need in subtask.dependencies)) for subtask in subtasks]
+
+
+BOARDS: dict[str, Callable[[], Iterator[Graph]]] = {"packaged templates": of_templates, "made-up graphs": made_up}
 
 
 def _minutes(chance: Random) -> float:
