@@ -17,7 +17,7 @@ from tasks import events
 from tasks.choices import Priority, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Task
-from tasks.selectors.descendants import unfinished_in, unfinished_leaves
+from tasks.selectors.descendants import unfinished_in
 from tasks.services import dependencies, holds, readiness
 from tasks.services.claim import Guard, locked
 from tasks.services.deferrals import worded
