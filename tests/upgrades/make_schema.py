@@ -41,6 +41,8 @@ def value_of(field):
         return field.choices[0][0]
     if isinstance(field, models.DateTimeField):
         return NOW + timedelta(days="deadline" in field.name or "expires" in field.name)
+    if isinstance(field, models.DateField):
+        return NOW.date()
     if isinstance(field, models.BinaryField):
         return b"data"
     if isinstance(field, (models.CharField, models.TextField)):
