@@ -153,5 +153,6 @@ def test_the_raw_id_window_of_the_admin_opens_and_picks(open_page: Open, address
     page = open_page("/admin/tasks/specialist/add/")
     with page.expect_popup() as popup:
         page.locator("#lookup_id_project").click()
-    popup.value.locator("#result_list tbody th a").first.click()
+    # The click closes the window it is made in, before Playwright could say that it was made.
+    popup.value.locator("#result_list tbody th a").first.evaluate("link => void setTimeout(() => link.click())")
     expect(page.locator("#id_project")).not_to_have_value("")
