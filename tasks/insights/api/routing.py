@@ -26,7 +26,7 @@ from tasks.models import Task
 from tasks.project_settings import setting
 from tasks.selectors.next_task import next_tasks
 
-SPECIALIST = Parameter("specialist_type", "Of one specialist.", {"type": "string", "maxLength": 64})
+SPECIALIST = Parameter("specialist_type", "Of one specialist.")
 LIMIT = IntegerParameter("limit", "How many.", least=1, most=20, default=3)
 HORIZON = ChoiceParameter("time_horizon", "How far to look.", [Horizon.DAILY, Horizon.WEEKLY, Horizon.CURRENT_SESSION])
 
