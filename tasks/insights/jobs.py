@@ -7,6 +7,7 @@ from datetime import timedelta
 from maintenance.registry import MINUTE, job
 from tasks.insights.services.figures import count_everywhere
 from tasks.insights.services.learn import learn_all
+from tasks.insights.services.next_task import settle_claims
 from tasks.insights.services.suggestions import delete_open
 
 _LEARNING_SECONDS = 40
@@ -20,7 +21,8 @@ def count_figures() -> str:
 
 @job("learn", every=MINUTE)
 def learn() -> str:
-    """Learn which specialists were chosen for what, from the events of every project."""
+    """Learn which specialists were chosen for what, from the events of every project; and what sessions took next."""
+    settle_claims()
     done = learn_all(seconds=_LEARNING_SECONDS)
     return f"Learned from {done.steps} changes." + (" More are waiting." if done.has_more else "")
 

@@ -12,7 +12,7 @@ from tasks.identity.actor import Actor
 from tasks.insights.choices import Kind, Method, Outcome
 from tasks.insights.models import Lesson, Score, Suggestion
 from tasks.insights.routing.blend import ENOUGH
-from tasks.insights.selectors.accuracy import Acceptance, acceptance
+from tasks.insights.selectors.accuracy import Acceptance, acceptances
 from tasks.insights.selectors.routing import suggest_specialist
 from tasks.insights.services.learn import learn_all
 from tasks.insights.services.suggestions import KEPT_OPEN, decide, delete_open, show, suggest
@@ -224,7 +224,7 @@ def test_acceptance_counts_what_was_decided(project: Project) -> None:
         suggest(project=project, actor=ADA, title=f"{FIX} {number}")
         chosen(project, f"{FIX} {number}", choice)
     suggest(project=project, actor=ADA, title="Test the backup")
-    assert acceptance(project) == Acceptance(shown=4, decided=3, accepted=2)
+    assert acceptances(project)[Kind.SPECIALIST] == Acceptance(shown=4, decided=3, accepted=2)
 
 
 def test_only_suggestions_that_stayed_open_for_long_are_deleted(project: Project) -> None:

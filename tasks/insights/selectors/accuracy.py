@@ -41,8 +41,10 @@ def accuracy_of(method: str, scores: Iterable[Score]) -> Accuracy:
     )
 
 
-def acceptance(project: Project, kind: Kind = Kind.SPECIALIST) -> Acceptance:
+def acceptances(project: Project) -> dict[str, Acceptance]:
+    """Return how suggestions of each kind turned out."""
     decided = Count("pk", filter=~Q(outcome=Outcome.OPEN))
     accepted = Count("pk", filter=Q(outcome=Outcome.ACCEPTED))
-    rows = Suggestion.objects.filter(project=project, kind=kind)
-    return Acceptance(**rows.aggregate(shown=Count("pk"), decided=decided, accepted=accepted))
+    rows = Suggestion.objects.filter(project=project).order_by().values_list("kind")
+    found = {kind: counts for kind, *counts in rows.annotate(shown=Count("pk"), decided=decided, accepted=accepted)}
+    return {kind: Acceptance(*found.get(kind, (0, 0, 0))) for kind in Kind.values}

@@ -8,7 +8,7 @@ from tasks.insights.choices import Kind, Method
 from tasks.insights.facts.figures import ENOUGH
 from tasks.insights.models import Suggestion
 from tasks.insights.routing.accuracy import Accuracy
-from tasks.insights.selectors.accuracy import Acceptance, acceptance, accuracies
+from tasks.insights.selectors.accuracy import Acceptance, acceptances, accuracies
 from tasks.models import Project
 
 SHOWN = 5
@@ -32,8 +32,11 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Turned:
+    """How each method did, which specialists that were shown were chosen, and whether what came next was claimed."""
+
     methods: list[Measured]
     acceptance: Acceptance
+    taken: Acceptance
     newest: list[Suggestion] = field(default_factory=list)
 
 
@@ -41,7 +44,9 @@ def measured(project: Project, *, newest: int = 0) -> Turned:
     """Return each method beside the others, and as many of the newest suggestions for specialists as are asked for."""
     rows = Suggestion.objects.filter(project=project, kind=Kind.SPECIALIST).select_related("task")
     last = list(rows.order_by("-pk")[:newest]) if newest else []
-    return Turned([_measured(each) for each in accuracies(project)], acceptance(project), last)
+    kinds = acceptances(project)
+    methods = [_measured(each) for each in accuracies(project)]
+    return Turned(methods, kinds[Kind.SPECIALIST], kinds[Kind.NEXT_TASK], last)
 
 
 def _measured(found: Accuracy) -> Measured:

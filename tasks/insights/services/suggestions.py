@@ -100,6 +100,12 @@ def show(
     return same or row
 
 
+def shown_before(project: Project, kind: Kind, given: str) -> list[Suggestion]:
+    """Return what is still open of what was shown about `given`, to whomever."""
+    rows = Suggestion.objects.filter(project=project, kind=kind, input_sha256=fingerprint(given), outcome=Outcome.OPEN)
+    return list(rows)
+
+
 def _about(row: Suggestion) -> tuple[Any, ...]:
     return row.task_id, row.session_id, [each["value"] for each in row.answer]
 

@@ -19,12 +19,13 @@ from tasks.insights.selectors.success import COMPARED, success_of
 from tasks.insights.selectors.times import times_like
 from tasks.insights.selectors.workload import workload_of
 from tasks.insights.serializers import OFF, Facts, figure_facts, loads_facts, success_facts, times_facts, wanted
+from tasks.insights.services.next_task import suggest_next
 from tasks.insights.services.suggestions import Suggested, suggest
 from tasks.models import Project, Session, Task
 from tasks.project_settings import setting
 from tasks.selectors.blockers import why_nothing_is_ready
 from tasks.selectors.find import task_by_id
-from tasks.selectors.next_task import Candidate, next_tasks
+from tasks.selectors.next_task import Candidate
 from tasks.services.caller import Caller
 
 TOOLSET = "routing"
@@ -131,7 +132,7 @@ def _workload(actor: Actor, session: Session, given: SpecialistIntelligence) -> 
 
 def _next(actor: Actor, session: Session, given: SpecialistIntelligence) -> Facts:
     who = session if session.pk else None
-    found = next_tasks(session.project, who, specialist=given.specialist_type)
+    found = suggest_next(project=session.project, actor=actor, session=who, specialist=given.specialist_type)
     if not found:
         why = why_nothing_is_ready(session.project, given.specialist_type, who)
         return {"why": f"{why.message} {why.next}", "details": why.details, "next": "Plan more, or ask again later."}

@@ -18,10 +18,10 @@ from tasks.due import begin_of
 from tasks.identity.actor import Actor
 from tasks.insights.choices import Horizon
 from tasks.insights.selectors.figures import figures_of, uncounted
-from tasks.insights.selectors.rebalancing import APPLIED, Kind, Preview, Proposal, Request, preview_of
+from tasks.insights.selectors.rebalancing import APPLIED, Kind, Preview, Proposal, Request
 from tasks.insights.selectors.workload import LEAST, MOST, THRESHOLD, Workload, workload_of
 from tasks.insights.serializers import Facts, loads_facts
-from tasks.insights.services.rebalance import rebalance
+from tasks.insights.services.rebalance import preview, rebalance
 from tasks.insights.tools.intelligence import LINE, TOOLSET
 from tasks.models import Task
 from tasks.project_settings import setting
@@ -105,7 +105,7 @@ def _after_capacity(found: Workload, specialist: str) -> str:
 
 def _suggest(actor: Actor, given: WorkloadManager) -> Facts:
     asked = _request(given)
-    found = preview_of(actor.project, asked)
+    found = preview(project=actor.project, actor=actor, request=asked)
     return {
         "proposals": of_tasks.within(found.proposals, _proposal, budget=PROPOSALS_BYTES),
         "proposals_total": len(found.proposals),
