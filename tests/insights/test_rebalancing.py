@@ -16,7 +16,7 @@ from tasks.insights.selectors import rebalancing
 from tasks.insights.selectors.rebalancing import Kind, Preview, Request, preview_of
 from tasks.insights.services.rebalance import rebalance
 from tasks.models import Event, Project, Task
-from tasks.services import order
+from tasks.services import dependencies, holds, order
 from tasks.services.claim import claim
 from tasks.services.complete import complete
 from tests.factories import make_plan, make_project, make_session, make_task
@@ -153,6 +153,16 @@ def test_what_was_previewed_is_done_once(project: Project, blocker: Task) -> Non
     with pytest.raises(Conflict):
         rebalance(project=project, actor=ADA, plan_token=token, request=ASKED)
     assert Event.objects.filter(verb=Verb.BOOST).count() == 1
+
+
+def test_the_graph_is_locked_before_resources_and_tasks(
+    project: Project, blocker: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks: list[str] = []
+    monkeypatch.setattr(dependencies, "lock_graph", lambda _: locks.append("graph"))
+    monkeypatch.setattr(holds, "lock_all", lambda _: locks.append("resources"))
+    rebalance(project=project, actor=ADA, plan_token=preview_of(project, ASKED).plan_token, request=ASKED)
+    assert locks[:2] == ["graph", "resources"]
 
 
 @pytest.mark.parametrize("change", ["claimed", "boosted", "deferred", "another waits"])

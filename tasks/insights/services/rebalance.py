@@ -16,6 +16,7 @@ from tasks.insights.selectors.rebalancing import APPLIED, Kind, Preview, Proposa
 from tasks.insights.services.learn import settle
 from tasks.insights.services.suggestions import show, shown_before
 from tasks.models import Project
+from tasks.services import dependencies
 from tasks.services.claim import locked
 from tasks.services.order import assign, boost
 
@@ -45,6 +46,7 @@ def rebalance(*, project: Project, actor: Actor, plan_token: str, request: Reque
     actor.require(Scope.WRITE)
     found = preview_of(project, request)
     with transaction.atomic():
+        dependencies.lock_graph(project.pk)
         for each in sorted(found.proposals, key=lambda each: each.task.pk):
             locked(each.task)
         now = token_of(request, found.proposals) if found.proposals else ""
