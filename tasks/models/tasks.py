@@ -43,6 +43,10 @@ class TaskQuerySet(models.QuerySet["Task"]):
         """In the order that docs/routing.md explains; by status, what was sent back comes first."""
         return self.order_by("-priority", "status", "due_at", "-chain", "-unblocks", "root_id", "position")
 
+    def locked_upwards(self) -> TaskQuerySet:
+        """Locked in the order in which every change locks tasks: a claim locks a leaf, then the groups above it."""
+        return self.select_for_update(of=("self",)).order_by("-is_leaf", "-depth", "pk")
+
     def lease_over(self, now: datetime) -> TaskQuerySet:
         """Active leaves whose lease has expired; ending a session ends its leases too."""
         return self.leaves().filter(status=Status.ACTIVE, lease_expires_at__lte=now)

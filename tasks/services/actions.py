@@ -92,7 +92,7 @@ def update(*, task: Task, actor: Actor, changes: Changes, verb: Verb | None = No
     """Edit a task and do a verb to it in one transaction, in the order in which both are possible."""
     with transaction.atomic():
         if changes and verb is not None:  # either may need the graph, which is locked before resources
-            dependencies.lock_graph(task.project_id)
+            dependencies.lock_tree(task)
         effect = Effect(task)
         if verb is not None and ACTIONS[verb].before_edit:
             effect = perform(task=task, verb=verb, actor=actor, **fields)

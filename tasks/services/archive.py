@@ -110,10 +110,9 @@ def unfinished_leaves(moved: TaskQuerySet) -> list[int]:
 
 
 def _lock(tree: TaskQuerySet) -> None:
-    """Lock the rows from the leaves up, as every other change does. SQLite runs one transaction at a time anyway."""
+    """SQLite runs one transaction at a time anyway."""
     if connection.features.has_select_for_update:
-        rows = tree.select_for_update(of=("self",)).order_by("-position", "-pk")
-        list(rows.values_list("pk"))
+        list(tree.locked_upwards().values_list("pk"))
 
 
 def new_mark(earlier: Iterable[datetime | None]) -> datetime:

@@ -38,9 +38,7 @@ def _edges(keys: Any) -> QuerySet[Dependency]:
     return across.select_related("task", "depends_on").only("inherited_from", *_NAMED_OF_EDGES)
 
 
-_locked = Compiled(
-    lambda keys: _trees(keys).select_for_update(of=("self",)).order_by("-position", "-pk").values_list(*_ROW)
-)
+_locked = Compiled(lambda keys: _trees(keys).locked_upwards().values_list(*_ROW))
 _named = Compiled(
     lambda project, keys: (
         Task.objects.filter(project=project, pk__in=keys, parent=None).on_board().order_by("pk").only(*_NAMED)

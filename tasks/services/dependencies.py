@@ -9,8 +9,8 @@ from django.db import connection
 from orchestrator_site.kernel.errors import Conflict, Hint, Invalid
 from tasks.choices import Status
 from tasks.models import Dependency, Project, Task
-from tasks.selectors.descendants import descendants_of, waits_for
-from tasks.services import chains, readiness
+from tasks.selectors.descendants import descendants_of, unfinished_in, waits_for
+from tasks.services import chains, holds, readiness
 
 _CHUNK = 500
 
@@ -28,8 +28,15 @@ def lock_graph(project_id: int) -> None:
 def lock_needed(keys: Iterable[int]) -> None:
     """Lock tasks and all that they wait for, which `chains` writes: before the groups above, as every change does."""
     if connection.features.has_select_for_update:
-        rows = Task.objects.select_for_update(of=("self",)).filter(pk__in=chains.affected(keys))
-        list(rows.order_by("pk").values_list("pk"))
+        list(Task.objects.filter(pk__in=chains.affected(keys)).locked_upwards().values_list("pk"))
+
+
+def lock_tree(task: Task) -> None:
+    """Lock the graph, the resources, and a task with all that is unfinished in it. Call it first in the transaction."""
+    lock_graph(task.project_id)
+    holds.lock_all(task.project_id)
+    if connection.features.has_select_for_update:
+        list(unfinished_in(task).locked_upwards().values_list("pk"))
 
 
 def require_on_board(needs: Iterable[Task]) -> None:

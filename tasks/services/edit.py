@@ -53,7 +53,7 @@ def edit(*, task: Task, actor: Actor, changes: Changes, catalogue: Catalogue, gu
     derived = {"effort_minutes": minutes_in(columns["effort"])} if "effort" in columns else {}
     with transaction.atomic():
         if changes.add_dependencies or changes.remove_dependencies:
-            dependencies.lock_graph(task.project_id)
+            dependencies.lock_tree(task)
         task = locked(task, guard)
         require_editable(task, actor)
         _require_may_relax(task, actor, columns)

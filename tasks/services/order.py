@@ -95,10 +95,10 @@ def _problem(name: str, value: Any) -> dict[str, Any] | None:
 def _unlike(task: Task, columns: dict[str, Any]) -> list[Task]:
     """Lock the tasks that it is about and that are not so yet."""
     rows = unfinished_in(task).exclude(**columns).select_related("lease_session")
-    found = list(rows.select_for_update(of=("self",)).order_by("pk")[: AT_ONCE_LIMIT + 1])
+    found = list(rows.locked_upwards()[: AT_ONCE_LIMIT + 1])
     if len(found) > AT_ONCE_LIMIT:
         raise TooLarge(f"That would change more than {AT_ONCE_LIMIT:,} tasks.", next="Take the groups below it.")
-    return found
+    return sorted(found, key=lambda each: each.pk)  # as the history shows them, the group first
 
 
 def _record(task: Task, actor: Actor, columns: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from tasks import state_machine
 from tasks.choices import FINISHED, Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Event, Task
-from tasks.services import chains, leases, rollup, transitions
+from tasks.services import chains, dependencies, leases, rollup, transitions
 from tasks.services.claim import Guard, locked, locked_with_graph
 from tasks.services.effect import Effect
 
@@ -109,7 +109,8 @@ def cancel(*, task: Task, actor: Actor, reason: str = "", guard: Guard | None = 
     """
     require_texts(reason=reason)
     with transaction.atomic():
-        task = locked_with_graph(task, guard)
+        dependencies.lock_tree(task)
+        task = locked(task, guard)
         transitions.require(task, Verb.CANCEL)
         unfinished = _below(task, state_machine.UNFINISHED)
         note = {"reason": reason, **({_TOGETHER: secrets.token_hex(8)} if unfinished else {})}
@@ -154,7 +155,7 @@ def _cancelled_with(task: Task) -> list[Task]:
 
 
 def _below(task: Task, statuses: Collection[Status]) -> list[Task]:
-    """Return the tasks of the subtree in these statuses, deepest first, so that rows are locked from the leaves up."""
+    """Return the tasks of the subtree in these statuses, deepest first."""
     found: list[Task] = []
     level = [task.pk]
     while level:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from itertools import pairwise
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.apps import apps
@@ -16,11 +18,13 @@ from django.utils import timezone
 from orchestrator_site.kernel.identity import Scope
 from tasks.choices import Priority, Status
 from tasks.identity.actor import Actor
-from tasks.models import Task
+from tasks.models import Task, TaskQuerySet
+from tasks.roles import catalogue
 from tasks.services import deferrals, dependencies, holds
 from tasks.services.archive import archive
 from tasks.services.complete import complete
-from tasks.services.order import boost
+from tasks.services.edit import Changes, edit
+from tasks.services.order import boost, order
 from tasks.services.review import approve
 from tasks.services.steer import cancel
 from tests.factories import make_dependency, make_plan, make_project, make_task
@@ -54,6 +58,48 @@ def test_the_graph_is_locked_before_resources_and_tasks(
     monkeypatch.setattr(holds, "lock_all", lambda _: locks.append("resources"))
     change(task)
     assert locks[:2] == ["graph", "resources"]
+
+
+def noted(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Return where the keys of tasks will be as they are locked, as a database does that locks rows."""
+    locks: list[object] = []
+    lock = TaskQuerySet.locked_upwards
+
+    def note(rows: TaskQuerySet) -> TaskQuerySet:
+        locks.extend(lock(rows).values_list("pk", flat=True))
+        return lock(rows)
+
+    monkeypatch.setattr(TaskQuerySet, "locked_upwards", note)
+    monkeypatch.setattr(dependencies, "connection", Mock(features=Mock(has_select_for_update=True)))
+    return locks
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        partial(cancel, reason="Why"),
+        partial(order, columns={"priority": Priority.HIGH}),
+        lambda task, **more: edit(
+            task=task, changes=Changes(add_dependencies=[make_task(task.project)]),
+            catalogue=catalogue(task.project), **more,
+        ),
+    ],
+)  # fmt: skip
+def test_subtasks_are_locked_before_their_group_as_a_claim_locks_them(
+    change: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, locks = make_plan(make_project(), 2), noted(monkeypatch)
+    change(task=plan, actor=ADA, guard=lambda _: locks.append("group"))
+    first, second = Task.objects.filter(parent=plan).order_by("pk")
+    assert locks[:4] == [first.pk, second.pk, plan.pk, "group"]
+
+
+def test_a_group_that_is_needed_is_locked_after_its_subtasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = line(2)
+    group, locks = make_plan(first.project, 2), noted(monkeypatch)
+    dependencies.lock_needed([group.pk, second.pk])
+    leaves = Task.objects.leaves().order_by("pk").values_list("pk", flat=True)
+    assert locks == [*leaves, group.pk]
 
 
 def test_a_cancel_asks_no_more_often_in_a_longer_chain() -> None:
