@@ -14,19 +14,27 @@ from tasks.models import Project
 
 
 class Listed(NamedTuple):
-    """The tasks that a figure leads to, in words, and how a list is narrowed to them: from when on, and the state."""
+    """The tasks that a figure leads to, in words, and how a list is narrowed to them."""
 
     words: str
     since: str = ""
     status: str = ""
+    only: str = ""
 
 
 _COMPLETED = Listed("completed tasks", "completed_since", Status.COMPLETED)
 _LISTED: dict[str, Listed] = {
     Name.PLANNED: Listed("planned tasks", "planned_since"),
     Name.WAIT: Listed("claimed tasks", "claimed_since"),
-    Name.REVIEW_WAIT: Listed("tasks in review", status=Status.IN_REVIEW),
+    **dict.fromkeys((Name.REVIEW_WAIT, Name.FIRST_PASS), Listed("reviewed tasks", "reviewed_since")),
+    Name.REOPENED: Listed("reopened tasks", "reopened_since"),
     **dict.fromkeys((Name.LEASE_LOSS, Name.SUCCESS), Listed("attempted tasks", "attempted_since")),
+    Name.ESTIMATE_ERROR: _COMPLETED._replace(words="estimated tasks", only="estimated"),
+    Name.TOKENS: _COMPLETED._replace(words="tasks with tokens", only="tokens"),
+    Name.COST: _COMPLETED._replace(words="tasks with a cost", only="cost"),
+    **dict.fromkeys(
+        (Name.GATES_MISSED, Name.GATES_WAIVED), _COMPLETED._replace(words="tasks with gates", only="gated")
+    ),
     Name.HANDOVER_COVERAGE: Listed("tasks in hand", status=Status.ACTIVE),
 }
 
@@ -82,5 +90,5 @@ def tasks_address(
         return reverse("template", args=[project.slug, key.partition("@")[0]])
     listed = _LISTED.get(name, _COMPLETED)
     by = {"specialist": key.partition("/")[0]} if dimension == Dimension.CELL else {str(dimension): key}
-    query = {"kind": "leaf", "status": listed.status, listed.since: since, **(by if key else {})}
+    query = {"kind": "leaf", "status": listed.status, "only": listed.only, listed.since: since, **(by if key else {})}
     return reverse("tasks", args=[project.slug], query={name: value for name, value in query.items() if name and value})

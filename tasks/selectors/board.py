@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Now
 
-from tasks.choices import WAITS_FOR_A_PERSON, Status
+from tasks.choices import FINISHED, WAITS_FOR_A_PERSON, Status, Verb
 from tasks.due import time_in
-from tasks.models import Attempt, Event, Project, Task, TaskQuerySet
+from tasks.models import NEVER, Attempt, Event, Project, Task, TaskQuerySet
 from tasks.project_settings import setting
 from tasks.selectors.counts import of_plan
 from tasks.selectors.rows import ROW_FIELDS, Counts, Rows, count_by, page_of
@@ -62,6 +63,9 @@ class Filters:
     claimed_since: str = ""
     completed_since: str = ""
     attempted_since: str = ""
+    reviewed_since: str = ""
+    reopened_since: str = ""
+    only: str = ""
 
     @property
     def any(self) -> bool:
@@ -76,6 +80,20 @@ LOOKUPS = {
     "completed_since": "completed_at__gte",
 }
 LOOKUPS_OF_ATTEMPTS = {"client": "client", "model": "model", "attempted_since": "ended_at__gte"}
+VERDICTS = {
+    "reviewed_since": Q(verb__in=(Verb.APPROVE, Verb.REQUEST_REVISION)),
+    "reopened_since": Q(verb=Verb.REQUEST_REVISION, before__status=Status.COMPLETED),
+}
+ONLY = {
+    "overdue": Q(due_at__lt=Now()) & ~Q(status__in=FINISHED),
+    "due": ~Q(due_at=NEVER),
+    "estimated": Q(effort_minutes__isnull=False),
+    "gated": ~Q(gates=[]),
+}
+ONLY_ATTEMPTED = {
+    "tokens": Q(read_tokens__isnull=False) | Q(written_tokens__isnull=False),
+    "cost": Q(cost_usd__isnull=False),
+}
 
 
 def _matching(tasks: TaskQuerySet, text: str, matches: Sequence[int]) -> TaskQuerySet:
@@ -135,12 +153,7 @@ def tasks(
         found = found.plans()
     elif filters.kind == "leaf":
         found = found.leaves()
-    zone = setting(project, "time_zone")
-    found = found.filter(**_asked(filters, LOOKUPS, zone))
-    if by := _asked(filters, LOOKUPS_OF_ATTEMPTS, zone):
-        # Attempts are read once, and looked up by a sum: by the key itself, all their tasks would be read and sorted.
-        attempted = Attempt.objects.filter(**by).order_by().values("task")
-        found = found.alias(key=F("pk") + 0).filter(key__in=attempted)
+    found = _asked_for(found, filters, setting(project, "time_zone"))
     shown = found.select_related("root", "lease_session").only(
         *ROW_FIELDS, "root__public_id", "root__title", "lease_session__principal"
     )
@@ -149,6 +162,19 @@ def tasks(
     if not replace(filters, plan="", kind="", status="").any:  # for the others no index can count
         total = _count_of(found.order_by("-id")) if filters.kind == "plan" else found.count()
     return page_of(shown.order_by(*order), page=page, size=TASKS_PER_PAGE, total=total)
+
+
+def _asked_for(found: TaskQuerySet, filters: Filters, zone: str) -> TaskQuerySet:
+    found = found.filter(ONLY.get(filters.only, Q()), **_asked(filters, LOOKUPS, zone))
+    reported, by = ONLY_ATTEMPTED.get(filters.only, Q()), _asked(filters, LOOKUPS_OF_ATTEMPTS, zone)
+    if reported or by:
+        # Attempts are read once, and looked up by a sum: by the key itself, all their tasks would be read and sorted.
+        attempted = Attempt.objects.filter(reported, **by).order_by().values("task")
+        found = found.alias(key=F("pk") + 0).filter(key__in=attempted)
+    for name, verdict in VERDICTS.items():
+        if since := time_in(getattr(filters, name), zone=zone, ends=False):
+            found = found.filter(Exists(Event.objects.filter(verdict, task=OuterRef("pk"), created_at__gte=since)))
+    return found
 
 
 def _asked(filters: Filters, lookups: dict[str, str], zone: str) -> dict[str, Any]:

@@ -17,6 +17,14 @@ CHOICES: dict[str, dict[str, str]] = {
     "kind": {"leaf": "Tasks without subtasks", "plan": "Plans"},
     "priority": {str(level.value): level.label.capitalize() for level in reversed(Priority)},
     "ready": {"1": "to start"},
+    "only": {
+        "overdue": "overdue",
+        "due": "with a due date",
+        "estimated": "with an estimate",
+        "gated": "with gates",
+        "tokens": "with reported tokens",
+        "cost": "with a reported cost",
+    },
 }
 _LABELS = {
     "plan": "Plan is",
@@ -32,7 +40,12 @@ _LABELS = {
     "claimed_since": "Claimed since",
     "completed_since": "Completed since",
     "attempted_since": "Attempted since",
+    "reviewed_since": "Reviewed since",
+    "reopened_since": "Reopened since",
+    "only": "Only",
 }
+_FIELDS = ("plan", "status", "specialist", "kind", "holder", "priority", "ready", "group", "only")
+"""What the form asks for; it keeps whatever else the address says."""
 
 
 def filters_in(request: HttpRequest, *names: str) -> Filters:
@@ -62,8 +75,14 @@ def tools(request: HttpRequest, project: Project, filters: Filters, *names: str)
         "plan_name": name,
         "namesakes": named,
         "chips": _chips(filters, plan),
-        "kept": [(name, value) for name, value in request.GET.items() if name not in ("q", "page") and value],
+        "kept": _kept(request, "q"),
+        "beside": _kept(request, *_FIELDS),
     }
+
+
+def _kept(request: HttpRequest, *names: str) -> list[tuple[str, Any]]:
+    """Return what a form with fields of these names keeps of the address."""
+    return [(name, value) for name, value in request.GET.items() if name not in (*names, "page") and value]
 
 
 def _chips(filters: Filters, plan: Task | None) -> list[tuple[str, str, str]]:

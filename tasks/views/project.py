@@ -22,7 +22,7 @@ from tasks.views.filters import filters_in, tools
 
 FINDINGS, ASKS = "findings", "asks"
 """The parts of the inbox that are not about tasks which wait."""
-TABLE_FILTERS = ("plan", "kind", *board.LOOKUPS, *board.LOOKUPS_OF_ATTEMPTS)
+TABLE_FILTERS = ("plan", "kind", "only", *board.LOOKUPS, *board.LOOKUPS_OF_ATTEMPTS, *board.VERDICTS)
 
 
 @page

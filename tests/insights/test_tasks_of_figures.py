@@ -11,15 +11,19 @@ import pytest
 from django.db.models import F
 from django.test import Client
 
+from tasks.choices import Status
+from tasks.identity.actor import Actor
 from tasks.insights.addresses import tasks_address, tasks_words
 from tasks.insights.choices import Dimension, Name
 from tasks.insights.selectors.figures import ENOUGH, figures_of, window_of
 from tasks.models import Project, Task
+from tasks.services.review import request_revision
 from tests.assistants import Assistant
 from tests.factories import html_of, make_project, signed_in
 from tests.insights.finished import finish
 
 pytestmark = pytest.mark.django_db
+ADA = Actor(kind="person", name="ada")
 
 
 @pytest.fixture
@@ -76,6 +80,39 @@ def test_a_lease_loss_leads_to_what_was_attempted_in_whatever_state_it_is(ada: A
     assert listed(reader, tasks_address(project, Name.LEASE_LOSS, since=window_of(project).start.date())) == [released]
 
 
+def leads_to(client: Client, project: Project, name: Name) -> set[str]:
+    return set(listed(client, tasks_address(project, name, since=window_of(project).start.date())))
+
+
+def test_what_only_some_tasks_have_leads_to_these(ada: Assistant, reader: Client) -> None:
+    project = finish(ada, 5)
+    plain, estimated, gated, counted, paid = Task.objects.leaves().order_by("pk")
+    Task.objects.filter(pk=estimated.pk).update(effort_minutes=30)
+    Task.objects.filter(pk=gated.pk).update(gates=["report"])
+    counted.attempts.update(written_tokens=7)
+    paid.attempts.update(cost_usd="0.25")
+    having = {
+        Name.ESTIMATE_ERROR: estimated, Name.GATES_MISSED: gated, Name.GATES_WAIVED: gated,
+        Name.TOKENS: counted, Name.COST: paid,
+    }  # fmt: skip
+    for name, task in having.items():
+        assert leads_to(reader, project, name) == {task.public_id}, name
+    assert plain.public_id in leads_to(reader, project, Name.DONE)
+
+
+def test_verdicts_and_what_was_reopened_lead_to_their_tasks(ada: Assistant, reader: Client) -> None:
+    project = finish(ada, 4)
+    _, reopened, revised, judged_long_ago = Task.objects.leaves().order_by("pk")
+    for task in (reopened, judged_long_ago):
+        request_revision(task=task, actor=ADA, reason="It breaks")
+    Task.objects.filter(pk=revised.pk).update(status=Status.IN_REVIEW, completed_at=None)
+    request_revision(task=Task.objects.get(pk=revised.pk), actor=ADA, reason="No tests")
+    set_back(40, [judged_long_ago])
+    assert leads_to(reader, project, Name.REOPENED) == {reopened.public_id}
+    for name in (Name.FIRST_PASS, Name.REVIEW_WAIT):
+        assert leads_to(reader, project, name) == {reopened.public_id, revised.public_id}
+
+
 def test_a_figure_of_too_few_leads_to_them_too(ada: Assistant, reader: Client) -> None:
     project = finish(ada, ENOUGH - 1, "tester")
     address = tasks_address(project, Name.SUCCESS, Dimension.SPECIALIST, "tester", since=figures_of(project).since)
@@ -83,7 +120,7 @@ def test_a_figure_of_too_few_leads_to_them_too(ada: Assistant, reader: Client) -
 
 
 def test_a_link_says_which_tasks_it_shows() -> None:
-    assert tasks_words(Name.COST) == "completed tasks"
+    assert tasks_words(Name.BYTES) == "completed tasks"
     assert tasks_words(Name.DONE, Dimension.TEMPLATE) == "the template"
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from tasks.choices import Priority, Status
@@ -163,3 +165,24 @@ def test_it_takes_as_many_queries_for_fifty_tasks_as_for_three(
     # session, user, project, specialists, plans, total, rows, what awaits a person
     with django_assert_num_queries(9):
         client.get("/projects/ledger/tasks/")
+
+
+def test_what_is_due_and_what_is_overdue_can_be_shown_alone(client: Client, board: Task) -> None:
+    now = timezone.now()
+    for title, status, days in (("Late", "pending", -1), ("Done late", "completed", -1), ("Soon", "pending", 1)):
+        make_task(board.project, title=title, status=status, due_at=now + timedelta(days=days))
+    assert _titles(client, "only=overdue") == ["Late"]
+    assert _titles(client, "only=due") == ["Soon", "Done late", "Late"]
+    assert len(_titles(client, "only=unheard-of")) == 6
+
+
+def test_applying_a_filter_keeps_those_that_the_form_has_no_field_for(client: Client, board: Task) -> None:
+    page = _page(client, "client=codex&model=gpt&completed_since=2026-11-01&q=it&status=completed&only=due&page=2")
+    form = page.partition('aria-label="Filter"')[2].partition("</form>")[0]
+    assert re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form) == [
+        ("client", "codex"),
+        ("model", "gpt"),
+        ("completed_since", "2026-11-01"),
+        ("q", "it"),
+    ]
+    assert 'value="completed" selected' in form and 'value="due" selected' in form
