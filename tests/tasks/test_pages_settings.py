@@ -365,3 +365,12 @@ def test_yaml_does_not_overwrite_what_someone_else_changed(owner: Client, projec
     assert answer.status_code == 412 and b'data-setting="self_approval"' in answer.content
     project.refresh_from_db()
     assert project.settings == {"self_approval": True}
+
+
+def test_the_label_of_what_is_typed_says_its_default(owner: Client) -> None:
+    page = html_of(owner.get(ADDRESS))
+    labels = {name: label for label, name in re.findall(r'<label>((?:(?!<label).)*?)<input[^>]* name="([^"]+)"', page)}
+    defaults = {"routing.min_confidence": "0.6", "maintenance.stale_hours.reviewer": "6", "time_zone": "UTC"}
+    for name, default in defaults.items():
+        assert f"(default {default})" in labels[name], name
+    assert "default" not in labels["maintenance.purge_after_days"]
