@@ -106,7 +106,8 @@ class Stage:
     @property
     def requests(self) -> list[Json]:
         log = self.folder / "model/requests.jsonl"
-        return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+        written = log.read_text().splitlines(keepends=True) if log.exists() else []
+        return [json.loads(line) for line in written if line.endswith("\n")]  # the last may be half written
 
     def shown(self) -> list[Result]:
         """Return the tool results as the client showed them in its last request that holds any."""
