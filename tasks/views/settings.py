@@ -74,7 +74,7 @@ def download(request: HttpRequest, slug: str) -> HttpResponseBase:
 
 
 def _texts(project: Project, fields: list[Field]) -> dict[str, str]:
-    """Return what the form shows of a project that nobody is changing."""
+    """Return what the form shows of a project before anything was entered."""
     own = {"name": project.name, "root_path": project.root_path, "paths": "\n".join(paths_of(project))}
     return {**own, **{field.name: field.shown for field in fields}}
 

@@ -289,8 +289,8 @@ WRONG = [
 def test_a_usage_that_cannot_be_is_refused_with_its_place(
     ada: Assistant, project: Project, name: str, value: object
 ) -> None:
-    refusal = ada.refused("complete_subtask", **completion(ada.plan("A")["A"]), usage={name: value})
-    assert [problem["at"] for problem in refusal["details"]["problems"]] == [f"usage.{name}"]
+    refused = ada.refused("complete_subtask", **completion(ada.plan("A")["A"]), usage={name: value})
+    assert [problem["at"] for problem in refused["details"]["problems"]] == [f"usage.{name}"]
     api = rest(project=project)
     address = f"/tasks/{api.plan(project, 'A')['A']}/complete"
     body = {"summary": "Done", "detailed_work": "It", "usage": {name: value}}
