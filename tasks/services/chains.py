@@ -2,7 +2,7 @@
 
 They are about leaves on the board that are neither completed nor cancelled: only these have them and are counted.
 Whoever waits for a group waits for its leaves. The columns are updated in the transaction of whatever changes that,
-with the graph locked. Completions lock it too, though they change nothing, since a task is completed after all that it
+with the graph locked. Completions share that lock: they change nothing, since a task is completed after all that it
 waits for; the exception is one whose dependency was sent back or added while it was active.
 """
 

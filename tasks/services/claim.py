@@ -205,11 +205,11 @@ def locked(task: Task | TaskName, guard: Guard | None = None) -> Task:
 
 
 def locked_with_graph(task: Task | TaskName, guard: Guard | None = None) -> Task:
-    """Do what `locked` does, with the graph locked first, as for whatever may finish a task or change the graph.
+    """Do what `locked` does, with the graph kept as it is from the start, as for whatever may finish a task.
 
     Else tasks that wait for each other would be locked in either order, and `chains` would count what has just ended.
     """
-    dependencies.lock_graph(task.project_id)
+    dependencies.lock_graph(task.project_id, shared=True)
     return locked(task, guard)
 
 

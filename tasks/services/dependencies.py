@@ -8,21 +8,24 @@ from django.db import connection
 
 from orchestrator_site.kernel.errors import Conflict, Hint, Invalid
 from tasks.choices import Status
-from tasks.models import Dependency, Project, Task
+from tasks.models import Dependency, Task
 from tasks.selectors.descendants import descendants_of, unfinished_in, waits_for
 from tasks.services import chains, holds, readiness
 
 _CHUNK = 500
+_LOCK_GRAPH = "SELECT pg_advisory_xact_lock(1, %s::int)"
+_SHARE_GRAPH = "SELECT pg_advisory_xact_lock_shared(1, %s::int)"
 
 
-def lock_graph(project_id: int) -> None:
+def lock_graph(project_id: int, *, shared: bool = False) -> None:
     """Serialise changes of a project's graph, so that two of them cannot close a cycle.
 
-    Call it first in the transaction. SQLite serialises transactions anyway.
+    `shared` is for completions: they go on beside each other, but beside no change. Call it first in the transaction.
+    SQLite serialises transactions anyway.
     """
     if connection.features.has_select_for_update:
-        # Not its key: whoever writes an event locks that, after a task.
-        Project.objects.select_for_update(no_key=True).get(pk=project_id)
+        with connection.cursor() as cursor:  # by its number, since changes would wait forever for shared locks of a row
+            cursor.execute(_SHARE_GRAPH if shared else _LOCK_GRAPH, [project_id])
 
 
 def lock_needed(keys: Iterable[int]) -> None:

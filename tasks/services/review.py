@@ -15,8 +15,8 @@ from tasks.choices import Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Event, Task
 from tasks.project_settings import setting
-from tasks.services import attempts, chains, gates, rollup, transitions
-from tasks.services.claim import Guard, locked_with_graph
+from tasks.services import attempts, chains, dependencies, gates, rollup, transitions
+from tasks.services.claim import Guard, locked, locked_with_graph
 from tasks.services.complete import became_ready
 from tasks.services.effect import Effect
 
@@ -50,7 +50,8 @@ def request_revision(*, task: Task, actor: Actor, reason: str = "", guard: Guard
     actor.require(Scope.REVIEW)
     require_texts(reason=reason)
     with transaction.atomic():
-        task = locked_with_graph(task, guard)
+        dependencies.lock_tree(task)
+        task = locked(task, guard)
         whole, number = _with_line_comments(task, reason)
         if not whole.strip():
             raise Invalid("reason: explain what needs to change.", next="Retry with a reason.")

@@ -17,7 +17,7 @@ from tasks.choices import FINISHED, Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Event, Task
 from tasks.services import chains, dependencies, leases, rollup, transitions
-from tasks.services.claim import Guard, locked, locked_with_graph
+from tasks.services.claim import Guard, locked
 from tasks.services.effect import Effect
 
 ANSWERS_LIMIT = LIMITS["answer"]
@@ -131,7 +131,8 @@ def reopen(*, task: Task, actor: Actor, guard: Guard | None = None) -> Effect:
     no subtask comes back.
     """
     with transaction.atomic():
-        task = locked_with_graph(task, guard)
+        dependencies.lock_tree(task)
+        task = locked(task, guard)
         transitions.require(task, Verb.REOPEN)
         reopened = [*_cancelled_with(task), task]
         for each in reopened:

@@ -17,7 +17,7 @@ from tasks.choices import CLAIMABLE, FINISHED, Status, Verb
 from tasks.identity.actor import Actor
 from tasks.models import Attempt, Task
 from tasks.selectors.blockers import has_open_dependencies, is_held_up
-from tasks.services import attempts, chains, holds, readiness
+from tasks.services import attempts, chains, dependencies, holds, readiness
 from tasks.services.attempts import UNKNOWN, Usage
 from tasks.state_machine import TABLE, possible_for
 
@@ -97,6 +97,7 @@ def move(
     if Status.COMPLETED in (before, to):
         task.frees = bool(readiness.refresh_dependents(task=task))
     if to == Status.COMPLETED and task.is_leaf and task.waits and has_open_dependencies(task):
+        dependencies.lock_needed([task.pk])
         chains.refresh([task.pk])
     events.record(
         actor=actor,

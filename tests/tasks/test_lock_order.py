@@ -25,16 +25,19 @@ from tasks.services.archive import archive
 from tasks.services.complete import complete
 from tasks.services.edit import Changes, edit
 from tasks.services.order import boost, order
-from tasks.services.review import approve
-from tasks.services.steer import cancel
+from tasks.services.review import approve, request_revision
+from tasks.services.steer import cancel, reopen
 from tests.factories import make_dependency, make_plan, make_project, make_task
 
 pytestmark = pytest.mark.django_db
 ADA = Actor(kind="person", name="ada", scopes=frozenset(Scope))
-CHANGES: list[tuple[str, Callable[[Task], Any]]] = [
-    (Status.PENDING, lambda task: complete(task=task, actor=ADA, summary="Done")),
-    (Status.IN_REVIEW, lambda task: approve(task=task, actor=ADA)),
-    (Status.PENDING, lambda task: boost(task=task, actor=ADA, priority=Priority.HIGH)),
+CHANGES: list[tuple[str, str, Callable[[Task], Any]]] = [
+    (Status.PENDING, "shared graph", lambda task: complete(task=task, actor=ADA, summary="Done")),
+    (Status.IN_REVIEW, "shared graph", lambda task: approve(task=task, actor=ADA)),
+    (Status.IN_REVIEW, "graph", lambda task: request_revision(task=task, actor=ADA, reason="Why")),
+    (Status.PENDING, "graph", lambda task: cancel(task=task, actor=ADA, reason="Why")),
+    (Status.CANCELLED, "graph", lambda task: reopen(task=task, actor=ADA)),
+    (Status.PENDING, "graph", lambda task: boost(task=task, actor=ADA, priority=Priority.HIGH)),
 ]
 
 
@@ -47,17 +50,19 @@ def line(length: int) -> list[Task]:
     return tasks
 
 
-@pytest.mark.parametrize(("status", "change"), CHANGES)
-def test_the_graph_is_locked_before_resources_and_tasks(
-    status: str, change: Callable[[Task], Any], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("status", "graph", "change"), CHANGES)
+def test_the_graph_is_locked_before_resources_and_tasks_and_shared_by_completions(
+    status: str, graph: str, change: Callable[[Task], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = make_plan(make_project(), 1)
     task = make_task(plan.project, parent=plan, status=status, is_ready=status == "pending")
     locks: list[str] = []
-    monkeypatch.setattr(dependencies, "lock_graph", lambda _: locks.append("graph"))
+    monkeypatch.setattr(
+        dependencies, "lock_graph", lambda _, shared=False: locks.append("shared graph" if shared else "graph")
+    )
     monkeypatch.setattr(holds, "lock_all", lambda _: locks.append("resources"))
     change(task)
-    assert locks[:2] == ["graph", "resources"]
+    assert locks[:2] == [graph, "resources"]
 
 
 def noted(monkeypatch: pytest.MonkeyPatch) -> list[object]:
@@ -71,6 +76,7 @@ def noted(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
     monkeypatch.setattr(TaskQuerySet, "locked_upwards", note)
     monkeypatch.setattr(dependencies, "connection", Mock(features=Mock(has_select_for_update=True)))
+    monkeypatch.setattr(dependencies, "lock_graph", lambda *_, **__: None)
     return locks
 
 
