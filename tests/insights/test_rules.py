@@ -23,6 +23,7 @@ EXAMPLES = {
     "RFC 12: names of events": "type is design",
     "Review: payments": "type is review",
     "refactor(core): smaller modules": "type is a change",
+    "Would be nice to have a dark theme": "a wish",
     "Add a review button": "a thing for it",
     "Review the payment module": "to review",
     "Check the pull request on caching": "before it goes out",

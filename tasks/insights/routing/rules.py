@@ -54,19 +54,20 @@ _PROSE = (
     r"runbooks?|docstrings?|code comments?|examples? for (?:users|the docs)|getting started|quick ?start|cheat ?sheet|"
     r"glossary|onboarding (?:notes|material)|walkthrough|upgrade notes|help (?:page|text|article)s?|article|blog ?post|"
     r"instructions|api reference|cookbook|javadoc|contributing|code of conduct|"
-    r"usage examples?"
+    r"usage examples?|sections? (?:on|about|for)|troubleshooting|jsdoc"
 )
 _THING = (
     r"buttons?|pages?|panels?|views?|screens?|dialogs?|forms?|fields?|queues?|lists?|menus?|tabs?|tools?|bars?|widgets?|"
     r"modes?|shells?|runners?|explorers?|servers?|environments?|accounts?|uploads?|viewers?|editors?|stores?|types?|"
-    r"parsers?|managers?|builds?|arenas?|harness|reminders?|status|scores?|stars?|templates?|reporting|reporter|dashboards?"
+    r"parsers?|managers?|builds?|arenas?|harness|reminders?|sites?|status|scores?|stars?|templates?|reporting|reporter|dashboards?"
 )
 """What is built, whatever it is named after: a test button, a review queue."""
 _KIND_OF_TEST = (
-    r"unit|integration|regression|system|acceptance|smoke|load|stress|end-to-end|e2e|fuzz|property|pen(?:etration)?"
+    r"unit|integration|regression|system|acceptance|smoke|load|stress|end-to-end|e2e|fuzz|property|pen(?:etration)?|"
+    r"functional|performance|usability|contract|snapshot|mutation|conformance|compatibility"
 )
 _TESTS = (
-    rf"tests?|(?:{_KIND_OF_TEST})[ -]test(?:s|ing)?|test[ -]?(?:suite|plan|cases?|coverage|data)|coverage|fuzzing|qa"
+    rf"tests?|(?:{_KIND_OF_TEST})[ -](?:test(?:s|ing)?|suite)|test[ -]?(?:suite|plan|cases?|data)|coverage|fuzzing|qa"
 )
 _SHAPE = (
     r"architecture|adr|rfc|design (?:doc|document|proposal)|data model|(?:domain|threat|permission) model|"
@@ -87,7 +88,7 @@ _TROUBLE = (
     r"issues? with|[a-z]+(?:error|exception)|nothing|never|too (?:early|late|many|few|large|small|high|low|long|slow)|"
     r"truncated|cut off|misaligned|blurry|diverges?|drifts?|jumps? by|(?:black|white|blank) screen|"
     r"unreadable|unreachable|refuses|rejects|swallow(?:s|ed)|out of (?:sync|order)|sometimes|randomly|occasionally|"
-    r"suddenly|no (?:sound|output|response|effect)|why"
+    r"suddenly|no (?:sound|output|response|effect)|why|denied|refused|null pointer|assertion|core dumped|blank"
 )
 _PICTURE = (
     r"logo|icons?|pages?|screens?|buttons?|banners?|mock-?ups?|layout|theme|favicon|stylesheet|css|dialogs?|forms?"
@@ -108,14 +109,19 @@ _BUILD = (
 _LOOK = r"investigate|analy[sz]e|look into|examine|check|explore|understand|identify|find|profile|explain|determine"
 
 _TABLE: tuple[tuple[str, str, str, float], ...] = (
-    ("type is docs", "documenter", _type("docs?|documentation"), 0.95),
-    ("type is test", "tester", _type("tests?|qa"), 0.9),
-    ("type is fix", "debugger", _type("fix|hotfix|bug(?:fix| report)?"), 0.9),
-    ("type is spike", "researcher", _type("spike|research|investigation|discovery|question"), 0.9),
+    ("type is docs", "documenter", _type("docs?|documentation|readme|typos?"), 0.95),
+    ("type is test", "tester", _type("tests?|testing|e2e|qa"), 0.9),
+    ("type is fix", "debugger", _type("(?:bug|hot)?fix|bug(?: report)?|crash|regression|defect"), 0.9),
+    ("type is spike", "researcher", _type("spike|research|investigation|discovery|question|discussion|poc"), 0.9),
     ("type is design", "architect", _type("rfc|adr|design|architecture|proposal"), 0.9),
     ("type is review", "reviewer", _type("(?:code )?(?:review|audit)"), 0.9),
     ("type is a change", "implementer", _type(
-        "feat(?:ure)?(?: ?request)?|enhancement|improvement|refactor|chore|perf|build|ci|style"), 0.9),
+        "feat(?:ure)?(?: ?request)?|enhancement|improvement|refactor|chore|perf|build|ci|style|revert|deps|release|"
+        "i18n|l10n|a11y|ui|ux|suggestion|idea|request"), 0.9),
+    ("a wish", "implementer", _first(
+        "(?:it )?would be (?:nice|great|good|useful|helpful|cool)|(?:i|we)(?: would|'d) (?:like|love)|"
+        "(?:can|could) (?:we|you) (?:please )?(?:add|have|get|support|make)|feature request|request for|"
+        "better|faster|nicer|simpler|smarter"), 0.75),
     ("a thing for it", "implementer", _first(
         r"(?:(?:add|build|create|make|implement|show|write) )?(?:an? |the |new )*(?:tests?|(?:code )?reviews?|"
         rf"documents?|debug(?:ger)?|bug|crash|error|research|survey|design|audit|fix|docs) (?:{_THING})"), 0.75),
@@ -168,12 +174,16 @@ _TABLE: tuple[tuple[str, str, str, float], ...] = (
         r"agree on|settle|structure|draw up|lay out|map out|draft|think through|conceive|formulate"), 0.8),
     ("a design to write", "architect", _both(_MAKE, _SHAPE), 0.8),
     ("prose by its name", "documenter", _first(
-        rf"(?:[a-z0-9]+[ -]){{0,3}}?(?:{_PROSE}|man ?page|reference card|overview for [a-z ]*)"), 0.75),
+        rf"(?:[a-z0-9]+[ -]){{0,3}}?(?:{_PROSE}|man ?page|typos?|reference card|overview for [a-z ]*)"),
+        0.75),
     ("something fails", "debugger", _first(
-        r"(?:(?!(?:when|if|that|which|who|so|as|until|before|after|in case)\b)[^ ]+ ){1,4}?"
+        r"(?:(?!(?:when|if|that|which|who|so|as|until|before|after|in case|how|what|where)\b)[^ ]+ ){1,4}?"
         r"(?:fails|crashes|hangs|breaks|freezes|throws|stops|ignores|loses|leaks|cannot|can't|no longer|not working|"
         r"(?:is|are) (?:broken|corrupt|wrong|empty|slow|stuck|missing|ignored)|"
-        r"(?:does|do|is|are|did|was|has|wo)(?: not|n't))"), 0.8),
+        r"gives|takes|produces|keeps|appears|grows|gets|goes|becomes|redirects to|returns an?|"
+        r"(?:does|do|is|are|did|was|has|wo)(?: not|n't))|"
+        r"(?:build|compil[a-z]+|import|export|up(?:date|grade)|install[a-z]*|load|parse|render|sync|release) "
+        r"(?:errors?|failures?|bugs?|issues?|problems?)"), 0.8),
     ("to build", "implementer", _first(_BUILD), 0.85),
     ("tests", "tester", _any(
         rf"(?:{_KIND_OF_TEST})[ -]test(?:s|ing)?|test (?:suite|plan|cases?|coverage)|tests|testing"), 0.7),
@@ -189,10 +199,10 @@ _TABLE: tuple[tuple[str, str, str, float], ...] = (
     ("review", "reviewer", _any("review|audit|sign-?off|checklist|assessment|second opinion"), 0.65),
     ("research", "researcher", _any("research|spike|investigation|evaluation|analysis|survey|study"), 0.65),
     ("a change", "implementer", _any(
-        r"support for|implementation|integration|refactoring|migration|setup|upgrade|endpoint|option to|ability to|"
+        r"support|implementation|integration|refactoring|migration|setup|upgrade|endpoint|option to|ability to|"
         r"should (?:be|have|show|allow|support|use)|new (?:feature|command|page|option|api)"), 0.65),
     ("what happens", "debugger", _any(
-        "when(?:ever)?|(?<!look )after|although|even though|despite|instead of|every time"), 0.55),
+        "when(?:ever)?|since|until|(?<!look )after|although|even though|despite|instead of|every time"), 0.55),
 )  # fmt: skip
 
 _VERB = re.compile(
