@@ -114,6 +114,16 @@ def test_rules_go_on_where_history_predicted_worse(project: Project) -> None:
     assert (answer.source, answer.choices[0].specialist, answer.lacking) == ("rule", "debugger", 0)
 
 
+def test_history_overrules_a_rule_only_once_it_predicted_better(project: Project) -> None:
+    planned(project, *history("Warenkorb", "implementer", ENOUGH))
+    learned(project)
+    before = suggest_specialist(project, "Fix Warenkorb")
+    assert (before.source, before.choices[0].specialist) == ("rule", "debugger")
+    Score.objects.filter(project=project, method=Method.RULES).update(right=ENOUGH - 1)
+    after = suggest_specialist(project, "Fix Warenkorb")
+    assert (after.source, after.choices[0].specialist) == ("both", "implementer")
+
+
 def test_with_one_specialist_in_all_history_it_is_named(project: Project) -> None:
     planned(project, *history("Warenkorb", "implementer", ENOUGH))
     learned(project)

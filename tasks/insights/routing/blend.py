@@ -82,6 +82,12 @@ def by_both(rules: list[Rule], words: Mapping[str, int], counts: Counts, special
     return Blended(choices, source, factors[:_FACTORS], turning)
 
 
+def settled(by_rule: Blended, by_history: Blended, lead: int) -> Blended:
+    """Let history overrule the rules only once it predicted better; on a tie it says how sure both are."""
+    first, other = (each.choices[0].specialist if each.choices else "" for each in (by_rule, by_history))
+    return by_history if lead > 0 or (lead == 0 and first == other) else by_rule
+
+
 def choices_by(scores: Mapping[str, float]) -> list[Choice]:
     return [Choice(name, min(share, _MOST)) for name, share in bayes.best_two(bayes.shares(scores))]
 

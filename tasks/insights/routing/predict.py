@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tasks.insights.choices import Method
 from tasks.insights.routing.bayes import Counts, best_two
-from tasks.insights.routing.blend import USUAL, Choice, by_both, by_rules
+from tasks.insights.routing.blend import USUAL, Choice, by_both, by_rules, settled
 from tasks.insights.routing.rules import matching
 
 KEYWORDS = {
@@ -48,17 +48,17 @@ def predict(
     counts: Counts,
     specialists: Collection[str],
     *,
-    trusts_history: bool,
+    lead: int,
     least: float,
 ) -> dict[Method, Prediction]:
-    """Return the prediction of each method for a title and a description."""
+    """Return the prediction of each method. `lead`: how many more history had right than the rules so far."""
     title, description = text
     rules = matching(title, specialists)
     by = {
         Method.RULES: by_rules(rules, counts, specialists),
         Method.LEARNED: by_both(rules, words, counts, specialists),
     }
-    by[Method.SUGGESTED] = by[Method.LEARNED if trusts_history else Method.RULES]
+    by[Method.SUGGESTED] = settled(by[Method.RULES], by[Method.LEARNED], lead)
     found = {method: Prediction(blended.choices, blended.is_unsure(least)) for method, blended in by.items()}
     found[Method.MAJORITY] = Prediction(_shares(counts.tasks))
     found[Method.KEYWORDS] = Prediction(_shares(_keywords(f"{title}\n{description}".lower())))

@@ -50,9 +50,9 @@ def scores_of(project_id: int) -> dict[tuple[str, int], Score]:
     return {(row.method, row.tenth): row for row in _of_scores(project=project_id)}
 
 
-def trusts_history(scores: Iterable[Score]) -> bool:
-    """Whether a project's own history is asked: it predicted no worse than the rules."""
+def lead_of_history(scores: Iterable[Score]) -> int:
+    """Return how many more tasks a project's own history predicted right than the rules; below 0, fewer."""
     right = dict.fromkeys(Method.values, 0)
     for score in scores:
         right[score.method] += score.right
-    return right[Method.LEARNED] >= right[Method.RULES]
+    return right[Method.LEARNED] - right[Method.RULES]

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from orchestrator_site.kernel.compiled import Compiled
 from tasks.insights.models import Lesson
-from tasks.insights.routing.blend import ENOUGH, Blended, Choice, Factor, Source, by_both, by_rules
+from tasks.insights.routing.blend import ENOUGH, Blended, Choice, Factor, Source, by_both, by_rules, settled
 from tasks.insights.routing.rules import matching, signs_of
-from tasks.insights.selectors.counts import Learned, learned_of, scores_of, trusts_history
+from tasks.insights.selectors.counts import Learned, lead_of_history, learned_of, scores_of
 from tasks.models import Project
 from tasks.project_settings import setting
 from tasks.roles import catalogue
@@ -29,8 +29,9 @@ _lessons = Compiled(
 class Answer:
     """Two choices, the surer first; none where the project switched suggestions off (`source` is `off`).
 
-    `n`: tasks that taught. `lacking`: how many more before the history is asked; 0 where it is, or where the rules
-    predicted better so far (`source` says which). `turned_by`: the factor without which the second would be first.
+    `n`: tasks that taught. `lacking`: how many more before the history is asked; 0 where it is, or where the
+    rules predicted no worse so far (`source` says which). `turned_by`: the factor without which the second would be
+    first.
     """
 
     choices: list[Choice] = field(default_factory=list)
@@ -51,8 +52,8 @@ def suggest_specialist(project: Project, title: str, description: str = "") -> A
     rules, words = matching(title, specialists), signs_of(title, description)
     learned = learned_of(project.pk, words)
     counts = learned.counts
-    is_trusted = trusts_history(scores_of(project.pk).values())
-    found = by_both(rules, words, counts, specialists) if is_trusted else by_rules(rules, counts, specialists)
+    lead = lead_of_history(scores_of(project.pk).values())
+    found = settled(by_rules(rules, counts, specialists), by_both(rules, words, counts, specialists), lead)
     return Answer(
         choices=found.choices,
         is_unsure=found.is_unsure(setting(project, "routing.min_confidence")),

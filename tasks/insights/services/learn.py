@@ -21,7 +21,7 @@ from tasks.insights.models import Lesson, Reader, Score, Suggestion
 from tasks.insights.routing.predict import predict
 from tasks.insights.routing.rules import signs_of
 from tasks.insights.routing.words import LIMIT, fingerprint
-from tasks.insights.selectors.counts import scores_of, trusts_history
+from tasks.insights.selectors.counts import lead_of_history, scores_of
 from tasks.insights.selectors.planned import BATCH, LONG, Backlog, Step, backlog_of, steps_of, waiting
 from tasks.insights.services.ledger import Ledger
 from tasks.models import Project
@@ -139,7 +139,7 @@ class _Pupil:
             words,
             self.ledger.learned.counts,
             self.specialists,
-            trusts_history=trusts_history(self.scores.values()),
+            lead=lead_of_history(self.scores.values()),
             least=self.least,
         )
         for method, prediction in predictions.items():
